@@ -1,0 +1,41 @@
+"""What is known of the world: a value, its certain absence, or that nobody could look.
+
+"Not installed" and "could not look" lead to opposite actions, so they are different types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Known(Generic[T]):
+    """Looked, and this is the value."""
+
+    value: T
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Looked, and it is not there."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Could not look. `code` is a knowledge id such as `timed-out`; `detail` is safe text for a person."""
+
+    code: str
+    detail: str = ""
+
+
+Fact: TypeAlias = Known[T] | Absent | Unknown
+
+ABSENT = Absent()
+
+
+def value_or(fact: Fact[T], default: T) -> T:
+    """The known value, or `default` where it is absent or unknown."""
+    return fact.value if isinstance(fact, Known) else default

@@ -1,0 +1,42 @@
+"""A value that must not be seen, and the name of where one comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+SecretKind = Literal["env", "file", "prompt", "control-plane"]
+
+
+class Secret:
+    """Holds a secret in a closure: no `str`, no value equality, no pickle, copy or JSON."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, value: bytes) -> None:
+        def reveal() -> bytes:
+            return value
+
+        self._reveal: Callable[[], bytes] = reveal
+
+    def reveal(self) -> bytes:
+        """The value, for the edge that sends it. Called in `host/` and `cluster/kube.py` alone."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a secret is neither pickled nor copied")
+
+
+@dataclass(frozen=True)
+class SecretSource:
+    """Where a secret is to be had: never the secret itself.
+
+    `name`: the variable of `env`, the path of `file`; empty for `prompt` and `control-plane`.
+    """
+
+    kind: SecretKind
+    name: str = ""

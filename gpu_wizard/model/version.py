@@ -1,0 +1,55 @@
+"""Versions as Debian, K3s and NVIDIA write them, comparable by their numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+
+_NUMBERS = re.compile(r"\d+")
+
+
+@total_ordering
+@dataclass(frozen=True, eq=False)
+class Version:
+    """A version's text with an order.
+
+    Compared by the dotted numbers before the first `-` or `+`, then by the number behind `+k3s` or `-`;
+    so `v1.34.3+k3s1 < v1.34.3+k3s2`, `1.17.8-1 < 1.18.0-1` and `580.95.05 == 580.95.05`. Missing parts
+    count as zero: `1.17 == 1.17.0`.
+    """
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def plain(self) -> str:
+        """The dotted part alone: `1.34.3` of `v1.34.3+k3s1`."""
+        return re.split(r"[-+~]", self.text.lstrip("v"), maxsplit=1)[0]
+
+    @property
+    def key(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        head, *tail = re.split(r"[-+~]", self.text.lstrip("v"), maxsplit=1)
+        return _numbers(head), _numbers(re.sub(r"k3s", "", tail[0])) if tail else ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __lt__(self, other: Version) -> bool:
+        return self.key < other.key
+
+    def at_least(self, text: str) -> bool:
+        """Whether this version is `text` or newer, its dotted numbers alone compared."""
+        return self.key[0] >= Version(text).key[0]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = [int(part) for part in _NUMBERS.findall(text)]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
