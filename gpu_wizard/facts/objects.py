@@ -29,7 +29,7 @@ class NodeObject:
     """A Node. `ready` is the Ready condition's status: `True`, `False` or `Unknown`.
 
     `allocatable` and `capacity`: resource name → quantity as written. `handlers`: runtime handlers, empty where
-    the kubelet doesn't tell. `deleted`: being deleted.
+    the kubelet doesn't tell.
     """
 
     name: str
@@ -173,10 +173,10 @@ def _reason(status: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _started(status: Mapping[str, Any]) -> str:
-    starts = []
+    starts: list[str] = []
     for container in _items(status.get("containerStatuses")):
-        for state in _mapping(container.get("state")).values():
-            starts.append(str(_mapping(state).get("startedAt") or ""))
+        states = _mapping(container.get("state")).values()
+        starts.extend(str(_mapping(state).get("startedAt") or "") for state in states)
     return max(starts, default="")
 
 
