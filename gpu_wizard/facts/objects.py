@@ -233,7 +233,11 @@ def _pods_of_node(spec: Spec) -> Objects | None:
 
 
 def _plugin_logs(spec: Spec) -> PodLogs | None:
-    return PodLogs(spec.kubernetes_node, PLUGIN_IMAGE_PART) if spec.kubernetes_node else None
+    return (
+        PodLogs(spec.kubernetes_node, PLUGIN_IMAGE_PART, timestamps=True)
+        if spec.kubernetes_node
+        else None
+    )
 
 
 NODE: Probe[ObjectsFound, NodeObject] = Probe("cluster.node", _this_node, _first_node)

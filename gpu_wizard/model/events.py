@@ -112,6 +112,13 @@ class StepFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepAbandoned(Event):
+    """A step was broken off; what it left is not known until the node is asked."""
+
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageSettling(Event):
     """The steps are done; the world is given time to agree. Sent once for each new `code`."""
 

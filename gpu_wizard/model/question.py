@@ -171,7 +171,8 @@ class ApiGet(Ask[ObjectsFound]):
 class PodLogs(Ask[LogsFound]):
     """Logs of the pods on one node whose image contains `image_part`, or that carry `labels`.
 
-    `tail_lines` of each container. Pods that have not started give an `error`.
+    `tail_lines` of each container. Pods that have not started give an `error`. `timestamps`: each line begins
+    with its RFC 3339 time.
     """
 
     node: str
@@ -179,6 +180,7 @@ class PodLogs(Ask[LogsFound]):
     labels: str = ""
     namespace: str | None = None
     tail_lines: int = 400
+    timestamps: bool = False
 
 
 HostAsk: TypeAlias = Command | Files

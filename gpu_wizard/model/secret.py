@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NoReturn
@@ -23,6 +24,11 @@ class Secret:
     def reveal(self) -> bytes:
         """The value, for the edge that sends it. Called in `host/` and `cluster/kube.py` alone."""
         return self._reveal()
+
+    def public_part(self, pattern: bytes) -> str:
+        """The first group of a pattern, for parts that are public by design (a token's id, its CA hash); "" for none."""
+        match = re.search(pattern, self._reveal())
+        return match[1].decode(errors="replace") if match else ""
 
     def __repr__(self) -> str:
         return "Secret(***)"

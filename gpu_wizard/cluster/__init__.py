@@ -1,0 +1,1 @@
+"""Adapters to a Kubernetes API. `kube.py` is the only importer of kubernetes_asyncio."""

@@ -1,0 +1,96 @@
+"""What an HTTP answer of the API means: a document, an `Unknown`, or one of our errors.
+
+Source: recordings of kube-apiserver v1.36.2 (401, 403, 404, 409, 422, 500, 504 and their Status objects).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from gpu_wizard.model.errors import (
+    AccessError,
+    CommandError,
+    ConflictError,
+    TimedOutError,
+    UnreachableError,
+    Where,
+    WizardError,
+)
+from gpu_wizard.model.fact import Unknown
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """Status and body of one request."""
+
+    status: int
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request was carried out."""
+        return 200 <= self.status < 300
+
+    @property
+    def message(self) -> str:
+        """The Status object's message, or the first 300 characters of the body."""
+        document = self.document()
+        if isinstance(document, dict) and document.get("message"):
+            return str(document["message"])
+        return self.body[:300].decode(errors="replace").strip()
+
+    def document(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+def unknown_of(answer: HttpAnswer) -> Unknown:
+    """Why a question could not be answered."""
+    codes = {
+        401: "api-unauthorized",
+        403: "api-forbidden",
+        504: "api-timed-out",
+        503: "api-unreachable",
+    }
+    return Unknown(
+        codes.get(answer.status, "api-error"), f"{answer.status}: {answer.message}"[:500]
+    )
+
+
+def unknown_from(error: WizardError) -> Unknown:
+    """Why a question could not be sent."""
+    return Unknown(error.code, error.message)
+
+
+def error_of(answer: HttpAnswer, server: str, what: str) -> WizardError:
+    """The error of a refused change. `what` names the object, such as `RuntimeClass nvidia`."""
+    where = Where(host=server, command=what, status=answer.status)
+    message = f"The API server refused {what}: {answer.message}"[:800]
+    match answer.status:
+        case 401:
+            return AccessError(
+                "api-unauthorized", message, where, "Check the kubeconfig's credentials."
+            )
+        case 403:
+            return AccessError(
+                "api-forbidden", message, where, "Use an account that may change this object."
+            )
+        case 409:
+            return ConflictError(
+                "api-conflict", message, where, "Look at who owns the object, then run again."
+            )
+        case 503:
+            return UnreachableError(
+                "api-unreachable", message, where, "Wait until the API server is ready."
+            )
+        case 504:
+            return TimedOutError(
+                "api-timed-out", message, where, "Look at the server's load and its store."
+            )
+        case _:
+            return CommandError("api-refused", message, where)

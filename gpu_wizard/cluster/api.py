@@ -1,0 +1,199 @@
+"""Asking and changing a Kubernetes API, in plain JSON objects."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gpu_wizard.cluster.answers import HttpAnswer, error_of, unknown_from, unknown_of
+from gpu_wizard.cluster.paths import path_of, query_of
+from gpu_wizard.model.action import ApplyObject, DeleteObject
+from gpu_wizard.model.errors import ConflictError, Where, WizardError
+from gpu_wizard.model.ports import Applied
+from gpu_wizard.model.question import (
+    ApiGet,
+    ClusterAnswer,
+    ClusterAsk,
+    LogsFound,
+    Objects,
+    ObjectsFound,
+    PodLog,
+    PodLogs,
+)
+
+FIELD_MANAGER = "gpu-wizard"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+K3S_OWNER = "objectset.rio.cattle.io/owner-name"
+_APPLY = "application/apply-patch+yaml"
+
+
+class Connection(Protocol):
+    """Sends requests to one API server with one account's credentials."""
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        kind: str = "",
+    ) -> HttpAnswer:
+        """Send one request; `kind` is its content type, JSON where empty. Empty query values are left out.
+
+        Raises: UnreachableError, TimedOutError, TrustError.
+        """
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+
+class KubeReader:
+    """A Kubernetes API that can be asked."""
+
+    def __init__(self, connection: Connection) -> None:
+        """`connection`: closed with this."""
+        self._connection = connection
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._connection.server
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    async def ask(self, asks: Sequence[ClusterAsk]) -> list[ClusterAnswer]:
+        """Answer all questions at once; see `ClusterReader.ask`."""
+        return list(await asyncio.gather(*(self._answer(ask) for ask in asks)))
+
+    async def _answer(self, ask: ClusterAsk) -> ClusterAnswer:
+        try:
+            match ask:
+                case Objects():
+                    path = path_of(ask.kind, ask.namespace or "", ask.name)
+                    return _found(
+                        await self._connection.request("GET", path, query_of(ask)),
+                        single=bool(ask.name),
+                    )
+                case ApiGet():
+                    return _found(await self._connection.request("GET", ask.path), single=True)
+                case PodLogs():
+                    return await self._logs(ask)
+        except WizardError as error:
+            return unknown_from(error)
+
+    async def _logs(self, ask: PodLogs) -> ClusterAnswer:
+        selectors = {"fieldSelector": f"spec.nodeName={ask.node}", "labelSelector": ask.labels}
+        pods = await self._connection.request("GET", path_of("Pod", ask.namespace or ""), selectors)
+        if not pods.ok:
+            return unknown_of(pods)
+        wanted = [
+            (pod["metadata"], container["name"])
+            for pod in pods.document()["items"]
+            for container in pod["spec"]["containers"]
+            if ask.image_part in container["image"]
+        ]
+        logs = await asyncio.gather(*(self._log(meta, name, ask) for meta, name in wanted))
+        return LogsFound(tuple(logs))
+
+    async def _log(self, meta: Mapping[str, Any], container: str, ask: PodLogs) -> PodLog:
+        namespace, pod = str(meta["namespace"]), str(meta["name"])
+        query = {"container": container, "tailLines": str(ask.tail_lines)}
+        if ask.timestamps:
+            query["timestamps"] = "true"
+        answer = await self._connection.request(
+            "GET", f"{path_of('Pod', namespace, pod)}/log", query
+        )
+        if answer.ok:
+            return PodLog(namespace, pod, container, answer.body.decode(errors="replace"))
+        return PodLog(namespace, pod, container, "", answer.message)
+
+
+class KubeCluster(KubeReader):
+    """A Kubernetes API that can be changed."""
+
+    async def apply(self, apply: ApplyObject) -> Applied:
+        """Server-side apply; see `Cluster.apply`."""
+        return await self._apply(apply, {})
+
+    async def preview(self, apply: ApplyObject) -> Applied:
+        """The same as a dry run; see `Cluster.preview`."""
+        return await self._apply(apply, {"dryRun": "All"})
+
+    async def _apply(self, apply: ApplyObject, extra: Mapping[str, str]) -> Applied:
+        path = path_of(apply.kind, apply.namespace, apply.name)
+        what = f"{apply.kind} {apply.name}"
+        before = await self._object(path, what)
+        if before is None and apply.must_exist:
+            raise ConflictError(
+                "api-gone", f"{what} is not there any more.", Where(host=self.server)
+            )
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if apply.force else "", **extra}
+        answer = await self._connection.request(
+            "PATCH", path, query, json.loads(json.dumps(apply.manifest)), _APPLY
+        )
+        if not answer.ok:
+            raise error_of(answer, self.server, what)
+        after = answer.document()
+        return Applied(before, after, before is None or _content(before) != _content(after))
+
+    async def delete(self, delete: DeleteObject) -> bool:
+        """Delete an object under its conditions; see `Cluster.delete`."""
+        path, what = (
+            path_of(delete.kind, delete.namespace, delete.name),
+            f"{delete.kind} {delete.name}",
+        )
+        there = await self._object(path, what)
+        if there is None or not _may_delete(there, delete):
+            return False
+        body: dict[str, Any] = {"preconditions": {"uid": there["metadata"]["uid"]}}
+        if delete.grace_seconds is not None:
+            body["gracePeriodSeconds"] = delete.grace_seconds
+        answer = await self._connection.request("DELETE", path, None, body)
+        if not answer.ok and answer.status != 404:
+            raise error_of(answer, self.server, what)
+        return answer.ok
+
+    async def _object(self, path: str, what: str) -> dict[str, Any] | None:
+        answer = await self._connection.request("GET", path)
+        if answer.status == 404:
+            return None
+        if not answer.ok:
+            raise error_of(answer, self.server, what)
+        return dict(answer.document())
+
+
+def _found(answer: HttpAnswer, *, single: bool) -> ClusterAnswer:
+    if answer.status == 404:
+        return ObjectsFound(())
+    document = answer.document()
+    if not answer.ok or not isinstance(document, dict):
+        return unknown_of(answer)
+    return ObjectsFound((document,) if single else tuple(document.get("items") or ()))
+
+
+def _may_delete(there: Mapping[str, Any], delete: DeleteObject) -> bool:
+    meta = there["metadata"]
+    if delete.only_ownerless and meta.get("ownerReferences"):
+        return False
+    if not delete.only_ours:
+        return True
+    ours = (meta.get("labels") or {}).get(MANAGED_BY) == FIELD_MANAGER
+    return ours and K3S_OWNER not in (meta.get("annotations") or {})
+
+
+def _content(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The object without what each write or report touches."""
+    meta = {
+        k: v
+        for k, v in item["metadata"].items()
+        if k not in ("managedFields", "resourceVersion", "generation")
+    }
+    return {**{k: v for k, v in item.items() if k not in ("metadata", "status")}, "metadata": meta}

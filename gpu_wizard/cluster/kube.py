@@ -1,0 +1,164 @@
+"""A Kubernetes API through kubernetes_asyncio: kubeconfig, credentials and TLS are its part.
+
+Objects stay plain JSON: raw bytes and `json.loads` are an order of magnitude faster than its models, and no
+generated class leaves this file.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import yaml
+from kubernetes_asyncio.client import ApiClient, Configuration
+from kubernetes_asyncio.config import ConfigException, load_kube_config, load_kube_config_from_dict
+
+from gpu_wizard.cluster.answers import HttpAnswer
+from gpu_wizard.model.errors import (
+    InputError,
+    TimedOutError,
+    TrustError,
+    UnreachableError,
+    Where,
+    WizardError,
+)
+from gpu_wizard.model.secret import Secret
+
+FIELD_MANAGER = "gpu-wizard"
+REQUEST_SECONDS = 15.0
+"""Bound of one request. With its store down a server says nothing for 60 s (recorded, j16)."""
+
+
+async def from_file(path: str | None, context: str | None) -> KubeConnection:
+    """A connection by the user's kubeconfig (None: $KUBECONFIG or ~/.kube/config) and context (None: current).
+
+    Raises: InputError: no such file or context, or not a kubeconfig.
+    """
+    configuration = Configuration()
+    try:
+        await load_kube_config(
+            config_file=path,
+            context=context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except (ConfigException, OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        where = Where(file=path or "~/.kube/config", key=context or "")
+        raise InputError(
+            "kubeconfig-unreadable", f"The kubeconfig can't be used: {error}", where
+        ) from error
+    return KubeConnection(configuration)
+
+
+async def from_secret(kubeconfig: Secret, server: str | None = None) -> KubeConnection:
+    """A connection by a kubeconfig in memory. `server` replaces its address (a tunnel's end).
+
+    OpenSSL reads certificates from files alone: they exist, readable by us only, until the client is made.
+
+    Raises: InputError: not a kubeconfig.
+    """
+    configuration = Configuration()
+    with tempfile.TemporaryDirectory(prefix="gpu-wizard-") as folder:
+        try:
+            document = _with_files(yaml.safe_load(kubeconfig.reveal()), Path(folder))
+            await load_kube_config_from_dict(document, client_configuration=configuration)
+        except (
+            ConfigException,
+            OSError,
+            yaml.YAMLError,
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ):
+            # The library's text may quote what it read, and that holds a key.
+            raise InputError(
+                "kubeconfig-unreadable", "The control plane's kubeconfig can't be read."
+            ) from None
+        configuration.host = server or configuration.host
+        return KubeConnection(configuration)
+
+
+def _with_files(document: Any, folder: Path) -> dict[str, Any]:
+    """The kubeconfig with certificate data written to files of `folder`."""
+    for group, inner in (("clusters", "cluster"), ("users", "user")):
+        for number, item in enumerate(document[group]):
+            for key in [key for key in item[inner] if key.endswith("-data")]:
+                file = folder / f"{group}-{number}-{key}"
+                file.touch(mode=0o600)
+                file.write_bytes(base64.b64decode(item[inner].pop(key)))
+                item[inner][key.removesuffix("-data")] = str(file)
+    return dict(document)
+
+
+class KubeConnection:
+    """Requests through kubernetes_asyncio's client, with the kubeconfig's credentials."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        """`configuration` as the library loaded it."""
+        # K3s's certificates lack what Python 3.13's strict mode wants of a CA.
+        configuration.disable_strict_ssl_verification = True
+        self._client = ApiClient(configuration)
+        self._client.user_agent = FIELD_MANAGER
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._client.configuration.host)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def go_through(self, port: int) -> None:
+        """Use a tunnel's end on loopback, the certificate still checked for the server's own name."""
+        configuration = self._client.configuration
+        address = urlsplit(str(configuration.host))
+        if address.hostname not in ("127.0.0.1", "localhost"):
+            self._client.rest_client.server_hostname = str(address.hostname)
+        configuration.host = urlunsplit((address.scheme, f"127.0.0.1:{port}", address.path, "", ""))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        kind: str = "",
+    ) -> HttpAnswer:
+        headers = {"Accept": "application/json, */*", "Content-Type": kind or "application/json"}
+        try:
+            response = await self._client.call_api(
+                path,
+                method,
+                query_params=[(key, value) for key, value in (query or {}).items() if value],
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=REQUEST_SECONDS,
+            )
+            return HttpAnswer(response.status, await response.read())
+        except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as error:
+            raise self._edge_error(error) from error
+
+    def _edge_error(self, error: Exception) -> WizardError:
+        where = Where(host=self.server)
+        if isinstance(error, TimeoutError):
+            return TimedOutError("api-timed-out", f"No answer in {REQUEST_SECONDS:.0f} s.", where)
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
+            return TrustError(
+                "api-certificate",
+                f"The API server's certificate is not trusted: {error}",
+                where,
+                "Check that the kubeconfig belongs to this cluster.",
+            )
+        return UnreachableError(
+            "api-unreachable", f"The API server does not answer: {error}", where
+        )

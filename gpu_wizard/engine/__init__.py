@@ -1,0 +1,1 @@
+"""Ask, judge, plan, act, ask again."""

@@ -1,0 +1,101 @@
+"""What a plan would change in files and objects, as unified diffs. Asks only; a dry run keeps nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from gpu_wizard.model.action import ApplyObject, DeleteObject, LocalFile, Plan, PutFile, Step
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.ports import Cluster, HostReader, Node
+from gpu_wizard.model.question import Files, FilesFound, Place
+
+_SERVER_FIELDS = (
+    "managedFields",
+    "resourceVersion",
+    "generation",
+    "uid",
+    "creationTimestamp",
+    "selfLink",
+)
+
+
+async def diffs_of(node: Node, plan: Plan) -> dict[str, str]:
+    """Step id → unified diff, for each step that writes a file or an object. Raises nothing of an edge."""
+    diffs = await _file_diffs(node, plan)
+    for step in plan:
+        if isinstance(step.action, ApplyObject):
+            diffs[step.id] = await _object_diff(node.cluster, step.action)
+        elif isinstance(step.action, DeleteObject):
+            diffs[step.id] = f"- {step.action.kind} {step.action.name}\n"
+    return diffs
+
+
+async def _file_diffs(node: Node, plan: Plan) -> dict[str, str]:
+    diffs: dict[str, str] = {}
+    for place, host in (("node", node.host), ("control_plane", node.control_plane)):
+        steps = [
+            step for step in plan if isinstance(step.action, PutFile) and step.action.on == place
+        ]
+        if steps and host is not None:
+            diffs |= await _host_diffs(host, steps, "node" if place == "node" else "control_plane")
+    return diffs
+
+
+async def _host_diffs(host: HostReader, steps: list[Step], place: Place) -> dict[str, str]:
+    puts = {step.id: step.action for step in steps if isinstance(step.action, PutFile)}
+    paths = tuple(put.path for put in puts.values())
+    try:
+        (answer,) = await host.ask([Files(paths, on=place, root=True, redact=True)])
+    except WizardError:
+        answer = FilesFound(())
+    found = answer if isinstance(answer, FilesFound) else FilesFound(())
+    return {step_id: _file_diff(put, found) for step_id, put in puts.items()}
+
+
+def _file_diff(put: PutFile, found: FilesFound) -> str:
+    old = found.at(put.path)
+    before = old.text if old is not None else ""
+    match put.content:
+        case None:
+            after = ""
+        case bytes() as content:
+            after = content.decode(errors="replace")
+        case LocalFile() as local:
+            return f"+ {put.path}: uploaded from {local.path}, mode {put.mode:04o}\n"
+        case _:
+            return f"+ {put.path}: a secret, mode {put.mode:04o}, never shown\n"
+    return unified(before, after, put.path, put.path)
+
+
+async def _object_diff(cluster: Cluster | None, apply: ApplyObject) -> str:
+    name = f"{apply.kind}/{apply.name}"
+    try:
+        if cluster is None:
+            return unified("", _yaml(apply.manifest), name, name)
+        applied = await cluster.preview(apply)
+    except WizardError:
+        return unified("", _yaml(apply.manifest), name, name)
+    before = _yaml(applied.before) if applied.before else ""
+    return unified(before, _yaml(applied.after), name, name)
+
+
+def unified(before: str, after: str, old_name: str, new_name: str) -> str:
+    """A unified diff with three lines of context; "" where nothing differs."""
+    lines = difflib.unified_diff(
+        before.splitlines(),
+        after.splitlines(),
+        old_name if before else "/dev/null",
+        new_name,
+        lineterm="",
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _yaml(item: Mapping[str, Any]) -> str:
+    meta = {key: value for key, value in item["metadata"].items() if key not in _SERVER_FIELDS}
+    shown = {**{key: value for key, value in item.items() if key != "status"}, "metadata": meta}
+    return str(yaml.safe_dump(shown, sort_keys=True, default_flow_style=False, allow_unicode=True))

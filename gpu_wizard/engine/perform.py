@@ -1,0 +1,250 @@
+"""Performing one action, and knowing how it would be taken back before it happens."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gpu_wizard.model.action import (
+    Action,
+    ApplyObject,
+    Content,
+    DeleteObject,
+    LocalFile,
+    PutFile,
+    RestoreFile,
+    Run,
+    SecretFrom,
+    SecretNamed,
+    Step,
+)
+from gpu_wizard.model.errors import CommandError, InputError, TrustError, UnreachableError, Where
+from gpu_wizard.model.ports import Cluster, Heard, Host, Journal, Node
+from gpu_wizard.model.question import Command, Output, Place
+from gpu_wizard.model.secret import Secret
+
+_TOKEN_CA = rb"^K10([0-9a-f]{64})::"
+_TOKEN_ID = rb"::([a-z0-9]{6})\.[a-z0-9]{16}$"
+"""Source: K3s pkg/clientaccess/token.go and recorded `k3s token create` (k3s/01-server/c)."""
+
+
+@dataclass(frozen=True)
+class Performed:
+    """How an action ended. `inverse`: what takes it back, in order. `changed`: the world is another one now."""
+
+    status: int | None = None
+    changed: bool = True
+    inverse: tuple[Action, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass
+class Performer:
+    """Performs actions on one node, journalled ahead. `run_id` names the backups of this run."""
+
+    node: Node
+    journal: Journal
+    run_id: str
+    stage: str = ""
+    undo_log: list[tuple[Step, Performed]] = field(default_factory=list)
+
+    async def perform(self, step: Step, heard: Heard) -> Performed:
+        """Perform one step. Raises: WizardError, after the journal's entry was closed as failed."""
+        entry = self.journal.begin(self.node.name, self.stage, step)
+        started = time.monotonic()
+        try:
+            performed = await self._act(step, entry, heard)
+        except BaseException as error:
+            self.journal.end(entry, "failed" if isinstance(error, Exception) else "abandoned", None)
+            raise
+        self.journal.end(entry, "done" if performed.changed else "unchanged", performed.status)
+        seconds = time.monotonic() - started
+        finished = Performed(performed.status, performed.changed, performed.inverse, seconds)
+        self.undo_log.append((step, finished))
+        return finished
+
+    async def take_back(self, step: Step, performed: Performed, heard: Heard) -> None:
+        """Take back one performed step. Raises: WizardError."""
+        for action in performed.inverse:
+            undo = Step(f"{step.id}.undo", action)
+            entry = self.journal.begin(self.node.name, self.stage, undo)
+            await self._undo(action, heard)
+            self.journal.end(entry, "undone", None)
+
+    async def _act(self, step: Step, entry: int, heard: Heard) -> Performed:
+        match step.action:
+            case Run() as run:
+                self.journal.prepared(entry, step.undo, {})
+                status = await self._run(run, heard)
+                return Performed(status, changed=step.change, inverse=step.undo)
+            case PutFile() as put:
+                return await self._put(put, step, entry)
+            case RestoreFile() as restore:
+                await self._host(restore.on).restore(restore)
+                return Performed(changed=step.change)
+            case ApplyObject() as apply:
+                return await self._apply(apply, step, entry)
+            case DeleteObject() as delete:
+                gone = await self._cluster().delete(delete)
+                return Performed(changed=gone and step.change, inverse=step.undo)
+
+    async def _undo(self, action: Action, heard: Heard) -> None:
+        match action:
+            case Run() as run:
+                await self._run(run, heard)
+            case PutFile() as put:
+                await self._host(put.on).put(
+                    put.path, await self._content(put), put.mode, self.run_id
+                )
+            case RestoreFile() as restore:
+                await self._host(restore.on).restore(restore)
+            case ApplyObject() as apply:
+                await self._cluster().apply(apply)
+            case DeleteObject() as delete:
+                await self._cluster().delete(delete)
+
+    async def _run(self, run: Run, heard: Heard) -> int | None:
+        host = self._host(run.on)
+        try:
+            status = await host.run(run, heard)
+        except UnreachableError:
+            if run.expect_disconnect:
+                return None
+            raise
+        if status not in run.ok and not run.expect_disconnect:
+            where = Where(host=host.name, command=" ".join(run.argv), status=status)
+            raise CommandError("command-failed", "A command failed.", where)
+        return status
+
+    async def _put(self, put: PutFile, step: Step, entry: int) -> Performed:
+        host = self._host(put.on)
+        self.journal.prepared(
+            entry, (), {"path": put.path, "sha256": await _digest(host, put.path)}
+        )
+        content = await self._content(put)
+        undo = step.undo + self._token_undo(put.content, content)
+        self.journal.prepared(entry, undo, {"path": put.path})
+        image = await host.put(put.path, content, put.mode, self.run_id)
+        restore = RestoreFile(put.path, image.backup, image.written_sha256, put.on)
+        inverse = (restore, *undo) if image.changed else undo
+        self.journal.prepared(entry, inverse, {"path": put.path, "backup": image.backup})
+        return Performed(changed=image.changed and step.change, inverse=inverse)
+
+    async def _content(self, put: PutFile) -> bytes | Secret | None:
+        match put.content:
+            case SecretFrom() as source:
+                secret = await self._host(source.run.on).capture(source.run)
+                return _checked(secret, source.ca_sha256, self._host(source.run.on).name)
+            case SecretNamed() as named:
+                if named.name not in self.node.secrets:
+                    raise InputError("secret-missing", f"No {named.name} was given for this run.")
+                return _checked(self.node.secrets[named.name], named.ca_sha256, self.node.name)
+            case LocalFile() as local:
+                return _local(local)
+            case content:
+                return content
+
+    def _token_undo(
+        self, content: Content | None, secret: bytes | Secret | None
+    ) -> tuple[Action, ...]:
+        if not isinstance(content, SecretFrom) or not isinstance(secret, Secret):
+            return ()
+        token_id = secret.public_part(_TOKEN_ID)
+        if not token_id or not content.undo_argv:
+            return ()
+        argv = tuple(part.replace("{id}", token_id) for part in content.undo_argv)
+        return (Run(argv, on=content.run.on, ok=(0, 1)),)
+
+    async def _apply(self, apply: ApplyObject, step: Step, entry: int) -> Performed:
+        cluster = self._cluster()
+        foreseen = await cluster.preview(apply)
+        inverse = (*step.undo, inverse_of(apply, foreseen.before))
+        self.journal.prepared(entry, inverse, {})
+        applied = await cluster.apply(apply)
+        return Performed(changed=applied.changed and step.change, inverse=inverse)
+
+    def _host(self, place: Place) -> Host:
+        host = self.node.host if place == "node" else self.node.control_plane
+        if host is None:
+            raise UnreachableError("no-control-plane", "This step needs the control plane's host.")
+        return host
+
+    def _cluster(self) -> Cluster:
+        if self.node.cluster is None:
+            raise UnreachableError("no-cluster", "This step needs the Kubernetes API.")
+        return self.node.cluster
+
+
+def inverse_of(apply: ApplyObject, before: Mapping[str, Any] | None) -> Action:
+    """What takes an apply back: the object gone, or each field that we named as it was.
+
+    Fields that were not there are left out; server-side apply then removes what only we own.
+    """
+    if before is None:
+        return DeleteObject(apply.kind, apply.name, apply.namespace, only_ours=False)
+    manifest = _old_values(apply.manifest, before)
+    named = {
+        k: apply.manifest["metadata"][k]
+        for k in ("name", "namespace")
+        if k in apply.manifest["metadata"]
+    }
+    manifest["metadata"] = {**manifest.get("metadata", {}), **named}
+    return ApplyObject(
+        {"apiVersion": apply.manifest["apiVersion"], "kind": apply.kind, **manifest},
+        force=True,
+        must_exist=True,
+    )
+
+
+def _old_values(wanted: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    old: dict[str, Any] = {}
+    for key, value in wanted.items():
+        if key not in before:
+            continue
+        if isinstance(value, Mapping) and isinstance(before[key], Mapping):
+            inner = _old_values(value, before[key])
+            if inner:
+                old[key] = inner
+        else:
+            old[key] = before[key]
+    return old
+
+
+async def _digest(host: Host, path: str) -> str:
+    """The sha256 of a file on a host, "" where it is not there."""
+    (answer,) = await host.ask([Command(("sha256sum", path), root=True)])
+    return (
+        answer.text.split(" ", 1)[0].lstrip("\\")
+        if isinstance(answer, Output) and answer.status == 0
+        else ""
+    )
+
+
+def _checked(secret: Secret, ca_sha256: str, host: str) -> Secret:
+    """The secret, if its CA hash is the one of the cluster or it carries none."""
+    found = secret.public_part(_TOKEN_CA)
+    if ca_sha256 and found and found != ca_sha256:
+        raise TrustError(
+            "token-of-another-cluster",
+            "The token's CA hash is not this server's: the token belongs to another cluster, or the server is not the one meant.",
+            Where(host=host),
+            "Nothing was written. Take a token from this cluster, or correct the server's address.",
+            params={"token": found[:12], "server": ca_sha256[:12]},
+        )
+    return secret
+
+
+def _local(local: LocalFile) -> bytes:
+    try:
+        content = Path(local.path).read_bytes()
+    except OSError as error:
+        raise InputError("file-unreadable", f"{error.strerror}.", Where(file=local.path)) from error
+    if local.sha256 and hashlib.sha256(content).hexdigest() != local.sha256:
+        raise TrustError(
+            "checksum-differs", "The file is not the one that was pinned.", Where(file=local.path)
+        )
+    return content

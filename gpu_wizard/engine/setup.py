@@ -1,0 +1,188 @@
+"""Nodes in order, stages in order; and whatever happens, one end for each node and one for the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gpu_wizard.engine.diffs import diffs_of
+from gpu_wizard.engine.stage_run import StageRun
+from gpu_wizard.engine.state import NodeState
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.events import NodeFinished, Outcome, PlanMade, SetupFinished, StageAssessed
+from gpu_wizard.model.ports import Face, Journal, Node
+from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import AnyStage, Assessment, unknown
+
+NOT_RUN = unknown("proof.not-run")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One node to set up: what is wanted, and how to reach it. `connect` raises WizardError."""
+
+    spec: Spec
+    connect: Callable[[], Awaitable[Node]]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run goes. `stages` in order, `proof` after them. `plan_only`: show, change nothing."""
+
+    stages: tuple[AnyStage, ...]
+    proof: AnyStage
+    plan_only: bool = False
+    keep_going: bool = False
+    prove: bool = False
+
+
+async def run_setup(
+    targets: Sequence[Target], course: Course, face: Face, journal: Journal, folder: str = ""
+) -> SetupFinished:
+    """Set up every target in order. The first failure ends the run unless `keep_going`. Raises no WizardError."""
+    finished: list[NodeFinished] = []
+    try:
+        for target in targets:
+            finished.append(await _one(target, course, face, journal))
+            if finished[-1].outcome == "stopped" or (
+                finished[-1].outcome == "failed" and not course.keep_going
+            ):
+                break
+    except asyncio.CancelledError:
+        ended = _ended(targets, finished, course, folder, stopped=True)
+        await face.show(ended)
+        return ended
+    ended = _ended(targets, finished, course, folder, stopped=False)
+    await face.show(ended)
+    return ended
+
+
+def _ended(
+    targets: Sequence[Target],
+    nodes: list[NodeFinished],
+    course: Course,
+    folder: str,
+    *,
+    stopped: bool,
+) -> SetupFinished:
+    outcomes: dict[str, Outcome] = {str(node.node): node.outcome for node in nodes}
+    if stopped or "stopped" in outcomes.values():
+        outcome: Outcome = "stopped"
+    elif "failed" in outcomes.values() or len(nodes) < len(targets):
+        outcome = "failed"
+    else:
+        outcome = "done"
+    return SetupFinished(
+        outcome=outcome,
+        changes=sum(node.changes for node in nodes),
+        nodes=outcomes,
+        plan=course.plan_only,
+        planned=sum(node.planned for node in nodes),
+        folder=folder,
+    )
+
+
+async def _one(target: Target, course: Course, face: Face, journal: Journal) -> NodeFinished:
+    """One node, from connecting to its end; its connections are closed whatever happens."""
+    name = target.spec.node
+    node: Node | None = None
+    try:
+        node = await target.connect()
+        finished = await _NodeRun(NodeState(node, target.spec, face, journal), course).run()
+    except WizardError as error:
+        finished = NodeFinished(node=name, outcome="failed", states={}, changes=0, error=error)
+    finally:
+        if node is not None:
+            await _close(node)
+    await face.show(finished)
+    return finished
+
+
+async def _close(node: Node) -> None:
+    for port in (node.cluster, node.control_plane, node.host):
+        if port is not None:
+            await port.close()
+
+
+class _NodeRun:
+    """All stages of one node."""
+
+    def __init__(self, state: NodeState, course: Course) -> None:
+        self.state, self.course = state, course
+        self.assessments: dict[str, Assessment] = {}
+
+    async def run(self) -> NodeFinished:
+        await self.state.look(*self.course.stages, self.course.proof)
+        for stage in self.course.stages:
+            self.assessments[stage.id] = await self.state.assess(stage)
+        return await (self._plan() if self.course.plan_only else self._act())
+
+    async def _plan(self) -> NodeFinished:
+        """Show what each stage would do; those behind an open stage are foreseen only."""
+        planned = 0
+        provisional = False
+        for stage in self.course.stages:
+            assessment = self.assessments[stage.id]
+            if assessment.state in ("needed", "waiting"):
+                plan = self.state.plan(stage)
+                planned += len(plan)
+                foreseen = provisional or assessment.state == "waiting"
+                await self.state.face.show(
+                    PlanMade(
+                        node=self.state.node.name,
+                        stage=stage.id,
+                        plan=plan,
+                        provisional=foreseen,
+                        diffs=await diffs_of(self.state.node, plan),
+                    )
+                )
+            provisional = provisional or assessment.state != "done"
+        await self._proof_not_run()
+        bad = any(a.state in ("blocked", "unknown") for a in self._judged().values())
+        return self._finished("failed" if bad else "done", planned)
+
+    async def _act(self) -> NodeFinished:
+        for stage in self.course.stages:
+            if self.state.face.stop_requested():
+                return self._finished("stopped")
+            if self.assessments[stage.id].state == "done" and self.state.is_fresh(stage):
+                continue
+            outcome, self.assessments[stage.id] = await StageRun(self.state, stage).run()
+            if outcome in ("failed", "stopped"):
+                await self._proof_not_run()
+                return self._finished(outcome)
+        return await self._prove()
+
+    async def _prove(self) -> NodeFinished:
+        if not (self.state.changes or self.course.prove):
+            await self._proof_not_run()
+            return self._finished(self._outcome())
+        proof = self.course.proof
+        self.state.spec = replace(self.state.spec, prove=True)
+        self.state.touched()
+        outcome, self.assessments[proof.id] = await StageRun(self.state, proof).run()
+        return self._finished("stopped" if outcome == "stopped" else self._outcome())
+
+    async def _proof_not_run(self) -> None:
+        proof = self.course.proof
+        self.assessments[proof.id] = NOT_RUN
+        await self.state.face.show(
+            StageAssessed(node=self.state.node.name, stage=proof.id, assessment=NOT_RUN)
+        )
+
+    def _judged(self) -> dict[str, Assessment]:
+        """The assessments that count: a proof that was not run does not."""
+        return {stage: a for stage, a in self.assessments.items() if a is not NOT_RUN}
+
+    def _outcome(self) -> Outcome:
+        return "done" if all(a.state == "done" for a in self._judged().values()) else "failed"
+
+    def _finished(self, outcome: Outcome, planned: int = 0) -> NodeFinished:
+        return NodeFinished(
+            node=self.state.node.name,
+            outcome=outcome,
+            states={stage: assessment.state for stage, assessment in self.assessments.items()},
+            changes=self.state.changes,
+            planned=planned,
+        )

@@ -1,0 +1,168 @@
+"""One stage in one run: ask the person, plan, approve, perform, give the world time, judge again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+from gpu_wizard.engine.diffs import diffs_of
+from gpu_wizard.engine.state import NodeState
+from gpu_wizard.engine.steps import StepRunner, Stopped
+from gpu_wizard.model.action import Plan
+from gpu_wizard.model.errors import UnreachableError, WizardError
+from gpu_wizard.model.events import PlanMade, StageFinished, StageSettling
+from gpu_wizard.model.stage import AnyStage, Assessment, Option, Question
+
+StageOutcome = Literal["done", "failed", "stopped", "skipped"]
+ROUNDS = 4
+"""Different plans that one stage may try in one run (restart, then a drop-in, …)."""
+PLAN_KEEPS_SECONDS = 5.0
+"""A plan approved within this time is performed as it is; later the node is asked once more."""
+APPROVAL = (Option("approve"), Option("skip"), Option("stop"))
+AFTER_FAILURE = (Option("retry"), Option("skip"), Option("stop"))
+
+
+class StageRun:
+    """Takes one stage of one node to its end in this run."""
+
+    def __init__(self, state: NodeState, stage: AnyStage) -> None:
+        """`state` is shared by the stages of the node, in order."""
+        self.state, self.stage = state, stage
+        self._steps = StepRunner(state, stage)
+        self._tried: list[Plan] = []
+        self._error: WizardError | None = None
+
+    async def run(self) -> tuple[StageOutcome, Assessment]:
+        """Until the stage is done, given up, skipped or stopped; says how it ended."""
+        started, before = time.monotonic(), self.state.changes
+        outcome, assessment = await self._attempts()
+        await self.state.face.show(
+            StageFinished(
+                node=self.state.node.name,
+                stage=self.stage.id,
+                outcome=outcome,
+                assessment=assessment,
+                changes=self.state.changes - before,
+                seconds=time.monotonic() - started,
+                error=self._error,
+            )
+        )
+        return outcome, assessment
+
+    async def _attempts(self) -> tuple[StageOutcome, Assessment]:
+        """Attempts until one does not fail, or the person gives up."""
+        while True:
+            outcome, assessment = await self._attempt()
+            if outcome != "failed":
+                return outcome, assessment
+            choice = await self.state.face.choose(
+                Question("failed", AFTER_FAILURE, "retry", {"stage": self.stage.id})
+            )
+            if choice != "retry":
+                return ("skipped" if choice == "skip" else "failed"), assessment
+            self._tried, self._error = [], None
+            self.state.touched()
+
+    async def _attempt(self) -> tuple[StageOutcome, Assessment]:
+        if not self.state.is_fresh(self.stage):
+            await self._look()
+        assessment = await self.state.assess(self.stage)
+        outcome: StageOutcome
+        try:
+            outcome, assessment = await self._rounds(assessment)
+        except Stopped:
+            outcome = "stopped"
+        except WizardError as error:
+            self._error, outcome = error, "failed"
+        except asyncio.CancelledError:
+            if self.stage.undo_at_once:
+                await asyncio.shield(self._steps.take_back())
+            raise
+        if outcome in ("failed", "stopped") or self.stage.undo_at_once:
+            self._error = await self._steps.take_back() or self._error
+        return outcome, assessment
+
+    async def _rounds(self, assessment: Assessment) -> tuple[StageOutcome, Assessment]:
+        """Plans performed one after the other until the stage is done or none is left."""
+        assessment = await self._answered(assessment)
+        if assessment.settling:
+            assessment = await self._answered(await self._settled())
+        while assessment.state == "needed":
+            plan = self.state.plan(self.stage)
+            if plan in self._tried or not plan or len(self._tried) >= ROUNDS:
+                return "failed", assessment
+            choice, plan = await self._approved(plan)
+            if choice != "approve":
+                return ("skipped" if choice == "skip" else "stopped"), assessment
+            self._tried.append(plan)
+            await self._steps.perform_all(plan)
+            assessment = await self._answered(await self._settled())
+        return ("done" if assessment.state == "done" else "failed"), assessment
+
+    async def _answered(self, assessment: Assessment) -> Assessment:
+        """The assessment with every question that it raised answered, or as it was."""
+        while assessment.question is not None:
+            choice = await self._choose(assessment.question)
+            if choice is None:
+                return assessment
+            if choice == "stop":
+                raise Stopped
+            self.state.spec = self.state.spec.with_choice(assessment.question.id, choice)
+            assessment = await self.state.assess(self.stage)
+        return assessment
+
+    async def _approved(self, plan: Plan) -> tuple[str | None, Plan]:
+        """What the person says to which plan; it is made anew if time has passed meanwhile."""
+        question = Question("approve", APPROVAL, "approve", {"stage": self.stage.id})
+        while True:
+            diffs = await diffs_of(self.state.node, plan)
+            name = self.state.node.name
+            await self.state.face.show(
+                PlanMade(node=name, stage=self.stage.id, plan=plan, diffs=diffs)
+            )
+            choice = await self._choose(question)
+            if choice != "approve" or self.state.age(self.stage) < PLAN_KEEPS_SECONDS:
+                return choice, plan
+            await self._look()
+            again = self.state.plan(self.stage)
+            if again == plan:
+                return choice, plan
+            plan = again
+
+    async def _choose(self, question: Question) -> str | None:
+        if self.state.face.stop_requested():
+            raise Stopped
+        return await self.state.face.choose(question)
+
+    async def _settled(self) -> Assessment:
+        """Look again until the world agrees, a person is needed, another plan fits, or time is over."""
+        deadline, last = time.monotonic() + self.stage.settle_seconds, ""
+        while True:
+            await self._look()
+            assessment = self.state.judged(self.stage)
+            if self._is_conclusive(assessment) or time.monotonic() > deadline:
+                return await self.state.assess(self.stage)
+            if assessment.code != last:
+                last = assessment.code
+                settling = StageSettling(
+                    node=self.state.node.name, stage=self.stage.id, assessment=assessment
+                )
+                await self.state.face.show(settling)
+            if self.state.face.stop_requested():
+                raise Stopped
+            await asyncio.sleep(self.stage.poll_seconds)
+
+    def _is_conclusive(self, assessment: Assessment) -> bool:
+        if assessment.settling:
+            return False
+        if assessment.state == "needed":
+            return self.state.plan(self.stage) not in self._tried
+        return assessment.state in ("done", "blocked")
+
+    async def _look(self) -> None:
+        try:
+            await self.state.look(self.stage)
+        except UnreachableError:
+            await self._steps.reconnect()
+            await self.state.look(self.stage)

@@ -1,0 +1,137 @@
+"""Asking a node: every question of every stage once, one exchange a host, and the facts out of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from gpu_wizard.facts.identity import Identity, resolve
+from gpu_wizard.model.errors import UnreachableError, WizardError
+from gpu_wizard.model.events import FactRead, StageAssessed, SurveyStarted
+from gpu_wizard.model.fact import Fact, Unknown
+from gpu_wizard.model.ports import HostReader, ReadNode, Show
+from gpu_wizard.model.question import AnyProbe, Command, Files, HostAsk, probes_of
+from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import AnyStage, Assessment
+
+F = TypeVar("F")
+Facts = Mapping[str, Fact[Any]]
+"""Probe id → fact."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found on a node, and the Spec with the node's name in the cluster."""
+
+    facts: Facts
+    spec: Spec
+
+
+def probes_for(stages: Iterable[AnyStage]) -> tuple[AnyProbe, ...]:
+    """The probes of all these stages, and those that find the node's name; each once."""
+    forms: tuple[type[object], ...] = (Identity, *(stage.facts_type for stage in stages))
+    probes = {probe.id: probe for form in forms for probe in probes_of(form).values()}
+    return tuple(probes.values())
+
+
+def filled(form: type[F], facts: Facts) -> F:
+    """A facts class filled from what was asked."""
+    return form(**{name: facts[probe.id] for name, probe in probes_of(form).items()})
+
+
+def judge(stage: AnyStage, facts: Facts, spec: Spec) -> StageAssessed:
+    """A stage's judgement of the facts, with the rows of *Found*."""
+    form = filled(stage.facts_type, facts)
+    return StageAssessed(
+        node=spec.node,
+        stage=stage.id,
+        assessment=stage.assess(form, spec),
+        found=stage.found(form, spec),
+    )
+
+
+async def look(node: ReadNode, stages: Sequence[AnyStage], spec: Spec, show: Show) -> Survey:
+    """Ask everything that these stages want to know. What can't be asked is `Unknown`.
+
+    Raises: UnreachableError: the node's own host does not answer.
+    """
+    probes = probes_for(stages)
+    await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
+    facts = await _ask_hosts(node, probes, spec)
+    if not spec.kubernetes_node:
+        spec = resolve(spec, filled(Identity, facts))
+    facts |= await _ask_cluster(node, probes, spec)
+    for probe_id, fact in facts.items():
+        await show(FactRead(node=node.name, probe=probe_id, fact=fact))
+    return Survey(facts, spec)
+
+
+async def survey(
+    stages: Sequence[AnyStage], node: ReadNode, spec: Spec, show: Show
+) -> dict[str, Assessment]:
+    """Look at a node and judge every stage; stage id → assessment. Changes nothing."""
+    seen = await look(node, stages, spec, show)
+    events = [judge(stage, seen.facts, seen.spec) for stage in stages]
+    for event in events:
+        await show(event)
+    return {event.stage: event.assessment for event in events}
+
+
+async def _ask_hosts(
+    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec
+) -> dict[str, Fact[Any]]:
+    """One exchange with each host; node and control plane share one where they are one machine."""
+    batches: dict[int, tuple[HostReader | None, list[AnyProbe], list[HostAsk]]] = {}
+    facts: dict[str, Fact[Any]] = {}
+    for probe in probes:
+        question = probe.question(spec)
+        if question is None:
+            facts[probe.id] = probe.read(None)
+        elif isinstance(question, Command | Files):
+            host = node.host if question.on == "node" else node.control_plane
+            _, batch, questions = batches.setdefault(id(host), (host, [], []))
+            batch.append(probe)
+            questions.append(question)
+    exchanges = [
+        _exchange(host, batch, questions, must_answer=host is node.host)
+        for host, batch, questions in batches.values()
+    ]
+    for answered in await asyncio.gather(*exchanges):
+        facts |= answered
+    return facts
+
+
+async def _exchange(
+    host: HostReader | None,
+    probes: Sequence[AnyProbe],
+    questions: Sequence[HostAsk],
+    *,
+    must_answer: bool,
+) -> dict[str, Fact[Any]]:
+    if host is None:
+        return {probe.id: Unknown("no-control-plane") for probe in probes}
+    try:
+        answers = await host.ask(questions)
+    except WizardError as error:
+        if must_answer and isinstance(error, UnreachableError):
+            raise
+        return {probe.id: Unknown(error.code, str(error)) for probe in probes}
+    return {probe.id: probe.read(answer) for probe, answer in zip(probes, answers, strict=True)}
+
+
+async def _ask_cluster(
+    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec
+) -> dict[str, Fact[Any]]:
+    asked = [(probe, probe.question(spec)) for probe in probes]
+    cluster_asks = [
+        (p, q) for p, q in asked if q is not None and not isinstance(q, Command | Files)
+    ]
+    if node.cluster is None:
+        return {probe.id: Unknown("no-cluster") for probe, _ in cluster_asks}
+    answers = await node.cluster.ask([cast(Any, question) for _, question in cluster_asks])
+    return {
+        probe.id: probe.read(answer)
+        for (probe, _), answer in zip(cluster_asks, answers, strict=True)
+    }
