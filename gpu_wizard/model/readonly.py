@@ -46,6 +46,13 @@ def _all(*rules: Rule) -> Rule:
     return lambda arguments: all(rule(arguments) for rule in rules)
 
 
+def _wget(arguments: Sequence[str]) -> bool:
+    """One address, printed to standard output, and only options that write nothing."""
+    options = {"-nv", "-O", "-", "--no-check-certificate", "--no-proxy", "-T", "-t"}
+    rest = [a for a in arguments if a not in options and not a.isdecimal()]
+    return len(rest) == 1 and rest[0].startswith("https://") and list(arguments[1:3]) == ["-O", "-"]
+
+
 RULES: dict[str, Rule] = {
     "apt-cache": _first("policy", "madison", "show"),
     "apt-config": _first("dump"),
@@ -92,12 +99,14 @@ RULES: dict[str, Rule] = {
     "timedatectl": _starts(("show",), ("show-timesync",)),
     "true": _any,
     "uname": _any,
+    "wget": _wget,
     "/usr/local/bin/k3s": _starts(
         ("--version",), ("crictl", "info"), ("crictl", "version"), ("crictl", "ps"), ("crictl", "pods"), ("crictl", "inspect"),
         ("ctr", "version"), ("token", "list"), ("kubectl", "version"), ("kubectl", "get"),
     ),
 }  # fmt: skip
 RULES["k3s"] = RULES["/usr/local/bin/k3s"]
+RULES["/usr/lib/wsl/lib/nvidia-smi"] = RULES["nvidia-smi"]
 RULES["dpkg-query"] = _starts(("-W",), ("-l",), ("-s",), ("-S",), ("--show",))
 
 
