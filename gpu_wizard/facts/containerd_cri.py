@@ -15,14 +15,28 @@ Fault: TypeAlias = tuple[str, Path, dict[str, str]]
 
 _LINUX_V1 = "io.containerd.runtime.v1.linux"
 _SNAPSHOTTERS = frozenset(
-    ("overlayfs", "native", "btrfs", "zfs", "devmapper", "erofs", "blockfile", "aufs", "fuse-overlayfs", "stargz")
+    (
+        "overlayfs",
+        "native",
+        "btrfs",
+        "zfs",
+        "devmapper",
+        "erofs",
+        "blockfile",
+        "aufs",
+        "fuse-overlayfs",
+        "stargz",
+    )
 )
 
 
 def cri_faults(loaded: Loaded, fitted: Tree, runtimes: Tree, default: str) -> Iterator[Fault]:
     """Each reason why CRI does not run. `fitted`: full plugin name → its settings."""
     yield from _daemon_faults(loaded)
-    yield from _disabled(loaded)
+    disabled = tuple(_disabled(loaded))
+    if disabled:
+        yield from disabled
+        return
     plugin = CRI if loaded.legacy else RUNTIME
     pods = fitted.get(plugin, {})
     yield from _default_faults(loaded, plugin, pods, runtimes, default)
@@ -30,8 +44,16 @@ def cri_faults(loaded: Loaded, fitted: Tree, runtimes: Tree, default: str) -> It
         yield from _runtime_faults(loaded, (plugin, "containerd", "runtimes", name), runtime)
     if loaded.legacy:
         yield from _legacy_faults(plugin, pods, runtimes, default)
-    elif at(pods, "cni", "bin_dir") and at(pods, "cni", "bin_dirs") and loaded.release.at_least("2.1"):
-        yield "settings-contradict", (plugin, "cni", "bin_dir"), {"first": "bin_dir", "second": "bin_dirs"}
+    elif (
+        at(pods, "cni", "bin_dir")
+        and at(pods, "cni", "bin_dirs")
+        and loaded.release.at_least("2.1")
+    ):
+        yield (
+            "settings-contradict",
+            (plugin, "cni", "bin_dir"),
+            {"first": "bin_dir", "second": "bin_dirs"},
+        )
     yield from _image_faults(loaded, plugin if loaded.legacy else IMAGES, fitted)
     for where, key in ((plugin, "drain_exec_sync_io_timeout"), (CRI, "stream_idle_timeout")):
         yield from _duration(fitted, where, key)
@@ -43,7 +65,9 @@ def _daemon_faults(loaded: Loaded) -> Iterator[Fault]:
             yield "duration-bad", ("timeouts", name), {"key": f"timeouts.{name}", "value": value}
     disabled = loaded.top.get("disabled_plugins", ())
     for name in loaded.top.get("required_plugins", ()):
-        if name in disabled or (not name.startswith("io.containerd.") and not (loaded.legacy and loaded.version < 2)):
+        if name in disabled or (
+            not name.startswith("io.containerd.") and not (loaded.legacy and loaded.version < 2)
+        ):
             yield "required-plugin-missing", ("required_plugins",), {"name": name}
 
 
@@ -56,7 +80,9 @@ def _disabled(loaded: Loaded) -> Iterator[Fault]:
             yield "cri-disabled", ("disabled_plugins",), {"name": name}
 
 
-def _default_faults(loaded: Loaded, plugin: str, pods: Tree, runtimes: Tree, default: str) -> Iterator[Fault]:
+def _default_faults(
+    loaded: Loaded, plugin: str, pods: Tree, runtimes: Tree, default: str
+) -> Iterator[Fault]:
     key = (plugin, "containerd", "default_runtime_name")
     if loaded.legacy and at(pods, "containerd", "default_runtime", "runtime_type"):
         return
@@ -71,8 +97,16 @@ def _default_faults(loaded: Loaded, plugin: str, pods: Tree, runtimes: Tree, def
 
 def _runtime_faults(loaded: Loaded, path: Path, runtime: Tree) -> Iterator[Fault]:
     all_devices = "privileged_without_host_devices_all_devices_allowed"
-    if runtime.get(all_devices) and not runtime.get("privileged_without_host_devices") and loaded.release.at_least("1.7"):
-        yield "settings-contradict", (*path, all_devices), {"first": all_devices, "second": "privileged_without_host_devices"}
+    if (
+        runtime.get(all_devices)
+        and not runtime.get("privileged_without_host_devices")
+        and loaded.release.at_least("1.7")
+    ):
+        yield (
+            "settings-contradict",
+            (*path, all_devices),
+            {"first": all_devices, "second": "privileged_without_host_devices"},
+        )
     if not loaded.legacy and runtime.get("io_type", "") not in ("", "fifo", "streaming"):
         yield "value-bad", (*path, "io_type"), {"key": "io_type", "value": runtime["io_type"]}
     if loaded.legacy and runtime.get("runtime_type") != _LINUX_V1:
@@ -86,7 +120,10 @@ def _legacy_faults(plugin: str, pods: Tree, runtimes: Tree, default: str) -> Ite
     for path in (("systemd_cgroup",), ("containerd", "no_pivot")):
         if at(pods, *path) and not linux:
             yield "value-bad", (plugin, *path), {"key": path[-1], "value": "true"}
-    if at(pods, "containerd", "untrusted_workload_runtime", "runtime_type") and "untrusted" in runtimes:
+    if (
+        at(pods, "containerd", "untrusted_workload_runtime", "runtime_type")
+        and "untrusted" in runtimes
+    ):
         yield (
             "settings-contradict",
             (plugin, "containerd", "untrusted_workload_runtime"),
@@ -100,8 +137,16 @@ def _image_faults(loaded: Loaded, plugin: str, fitted: Tree) -> Iterator[Fault]:
     if registry.get("config_path"):
         configs = registry.get("configs", {}).values()
         for key in ("mirrors", "tls"):
-            if registry.get("mirrors") if key == "mirrors" else any("tls" in each for each in configs):
-                yield "settings-contradict", (plugin, "registry"), {"first": key, "second": "config_path"}
+            if (
+                registry.get("mirrors")
+                if key == "mirrors"
+                else any("tls" in each for each in configs)
+            ):
+                yield (
+                    "settings-contradict",
+                    (plugin, "registry"),
+                    {"first": key, "second": "config_path"},
+                )
     name = at(images, "containerd", "snapshotter") if loaded.legacy else images.get("snapshotter")
     known = _SNAPSHOTTERS | set(loaded.top.get("proxy_plugins", {}))
     if name is not None and name not in known:

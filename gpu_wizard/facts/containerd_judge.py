@@ -78,27 +78,44 @@ class NoFiles:
 
 
 def judge(
-    main: bytes, containerd: str = "2.1", path: str = "/etc/containerd/config.toml", source: FileSource | None = None
+    main: bytes,
+    containerd: str = "2.1",
+    path: str = "/etc/containerd/config.toml",
+    source: FileSource | None = None,
 ) -> Verdict:
     """Judge a configuration. `containerd`: its version, such as `2.1.5-k3s1`, `2.1` or `1.7`."""
     loaded = load(main, path, source or NoFiles(), Version(containerd))
     stated = _stated_version(loaded)
     if not loaded.dumps:
-        return Verdict(False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents))
+        return Verdict(
+            False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents)
+        )
     fitted = _fit_plugins(loaded)
     if not loaded.dumps:
-        return Verdict(False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents))
+        return Verdict(
+            False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents)
+        )
     pods = fitted.get(CRI if loaded.legacy else RUNTIME, {})
     runtimes = _runtimes(loaded, pods)
     default = at(pods, "containerd", "default_runtime_name")
-    default = "runc" if default is None else default
+    if default is None:
+        default = "" if _is_disabled(loaded) else "runc"
     for code, key, params in cri_faults(loaded, fitted, runtimes, default):
         file, line = _where(loaded, key)
         loaded.note(code, line, file=file, fatal=True, **params)
     cri = loaded.starts and not any(finding.fatal for finding in loaded.findings)
     nvidia = _nvidia(loaded, runtimes)
     loaded.findings.extend(_remarks(loaded, nvidia))
-    return Verdict(True, cri, nvidia, default, stated, tuple(sorted(runtimes)), tuple(loaded.findings), tuple(loaded.documents))
+    return Verdict(
+        True,
+        cri,
+        nvidia,
+        default,
+        stated,
+        tuple(sorted(runtimes)),
+        tuple(loaded.findings),
+        tuple(loaded.documents),
+    )
 
 
 def _stated_version(loaded: Loaded) -> int | None:
@@ -123,6 +140,11 @@ def _fit_plugins(loaded: Loaded) -> Tree:
         for misfit in misfits:
             _misfit(loaded, (key, *misfit.path), misfit.want, misfit.have)
     return fitted
+
+
+def _is_disabled(loaded: Loaded) -> bool:
+    """Whether the plugin that knows the runtimes is switched off; then a dump names no default."""
+    return _key(loaded, CRI if loaded.legacy else RUNTIME) in loaded.top.get("disabled_plugins", ())
 
 
 def _key(loaded: Loaded, name: str) -> str:
@@ -213,7 +235,10 @@ def _lost(loaded: Loaded) -> Iterator[Finding]:
         for name in document.tree.get("plugins", {}):
             if full_name(name) not in (CRI, RUNTIME):
                 continue
-            for path in (("containerd", "runtimes", "nvidia"), ("containerd", "runtimes", '"nvidia"')):
+            for path in (
+                ("containerd", "runtimes", "nvidia"),
+                ("containerd", "runtimes", '"nvidia"'),
+            ):
                 if document.has("plugins", name, *path):
                     params = {"plugin": name, "runtime": path[-1]}
                     if file != next(iter(loaded.documents)):

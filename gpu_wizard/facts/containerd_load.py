@@ -4,7 +4,8 @@ Three ways, told apart by containerd's version:
 
 - 1.x: files are merged as they stand, a later one replaces a whole plugin; at most version 2 (1.6 looks at no limit).
 - 2.0 to 2.2: files are merged deeply, names of version 2 are migrated once, after the merge; at most version 3.
-- 2.3 on: each file is migrated by its own version first; at most version 4, a drop-in never above the main file.
+- 2.3 on: each file is migrated by its own version first; at most version 4; up to 2.3.4
+  a drop-in must not state a newer version than the main file.
 
 Source: containerd v1.6.20, v1.7.24, v2.1.9, v2.3.6 cmd/containerd/server/config/config.go (1.x: services/…).
 """
@@ -74,15 +75,22 @@ class Loaded:
     def limit(self) -> int:
         """The newest configuration version that this containerd takes."""
         if self.legacy:
-            return 2 if self.release.at_least("1.7") else 1 << 62
+            return 2 if self.release.at_least("1.7") else 1 << 63
         return 4 if self.release.at_least("2.3") else 3
+
+    @property
+    def keeps_order(self) -> bool:
+        """Refuses a drop-in of a newer version than the main file's: 2.3.0 to 2.3.4."""
+        return self.limit == 4 and not self.release.at_least("2.3.5")
 
     def fail(self, code: str, line: int = 0, *, file: str = "", **params: object) -> None:
         """It does not load."""
         self.dumps = self.starts = False
         self.note(code, line, file=file, fatal=True, **params)
 
-    def note(self, code: str, line: int = 0, *, file: str = "", fatal: bool = False, **params: object) -> None:
+    def note(
+        self, code: str, line: int = 0, *, file: str = "", fatal: bool = False, **params: object
+    ) -> None:
         """Add a finding; `file` "" is the one judged."""
         texts = {key: str(value) for key, value in params.items()}
         if file and file != next(iter(self.documents), file):
@@ -113,12 +121,18 @@ def load(main: bytes, path: str, source: FileSource, release: Version) -> Loaded
             break
         stated = tree.get("version", 0)
         root_version = root_version or stated
-        if loaded.limit == 4 and stated > root_version:
-            loaded.fail("dropin-version-higher", loaded.documents[name].line("version"), file=name, have=stated, want=root_version)
+        if loaded.keeps_order and stated > root_version:
+            loaded.fail(
+                "dropin-version-higher",
+                loaded.documents[name].line("version"),
+                file=name,
+                have=stated,
+                want=root_version,
+            )
             break
         if _migrate_file(loaded, name, tree):
             _merge_file(loaded, tree)
-            pending.extend(_imports(tree, name, source))
+            pending.extend(_imports(loaded, tree, name, source))
     else:
         _check(loaded, path)
     return loaded
@@ -137,7 +151,9 @@ def _import(loaded: Loaded, name: str, source: FileSource) -> bytes | None:
             loaded.starts = False
             loaded.note("import-missing", line, fatal=True, path=name)
     except OSError as error:
-        loaded.fail("import-unreadable", line, path=name, why=error.strerror or type(error).__name__)
+        loaded.fail(
+            "import-unreadable", line, path=name, why=error.strerror or type(error).__name__
+        )
     return None
 
 
@@ -177,7 +193,13 @@ def _migrate_file(loaded: Loaded, name: str, tree: Tree) -> bool:
         tree["version"] = target
     if loaded.limit == 4 and stated < target:
         if stated < 0:
-            loaded.fail("version-unsupported", loaded.documents[name].line("version"), file=name, have=stated, max=4)
+            loaded.fail(
+                "version-unsupported",
+                loaded.documents[name].line("version"),
+                file=name,
+                have=stated,
+                max=4,
+            )
             return False
         tree["version"] = target
         return _migrate(loaded, tree.setdefault("plugins", {}), name)
@@ -189,7 +211,14 @@ def _migrate(loaded: Loaded, plugins: Tree, name: str) -> bool:
         migrate_cri(plugins)
     except MigrationError as error:
         file, line = loaded.where("plugins", *error.path)
-        loaded.fail("wrong-type", line, file=file or name, key=".".join(("plugins", *error.path)), want=error.want, have="")
+        loaded.fail(
+            "wrong-type",
+            line,
+            file=file or name,
+            key=".".join(("plugins", *error.path)),
+            want=error.want,
+            have="",
+        )
         return False
     return True
 
@@ -225,10 +254,12 @@ def _copied(value: Any) -> Any:
     return {key: _copied(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
-def _imports(tree: Tree, name: str, source: FileSource) -> list[str]:
+def _imports(loaded: Loaded, tree: Tree, name: str, source: FileSource) -> list[str]:
     found: list[str] = []
     for entry in tree.get("imports", []):
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(name), entry))
+        # containerd 1.6 looks for a relative pattern in its working directory, a unit's being "/".
+        by_cwd = "*" in entry and not loaded.release.at_least("1.7")
+        path = posixpath.normpath(posixpath.join("/" if by_cwd else posixpath.dirname(name), entry))
         found.extend(source.glob(path) if "*" in path else [path])
     return found
 
@@ -239,7 +270,9 @@ def _check(loaded: Loaded, path: str) -> None:
         return
     if loaded.version > loaded.limit:
         file, line = loaded.where("version")
-        loaded.fail("version-unsupported", line, file=file or path, have=loaded.version, max=loaded.limit)
+        loaded.fail(
+            "version-unsupported", line, file=file or path, have=loaded.version, max=loaded.limit
+        )
         return
     _check_names(loaded, path)
     if loaded.dumps and loaded.limit == 3 and loaded.version < 3:

@@ -23,7 +23,16 @@ _VERSION_1 = {
     "tracing": "io.containerd.internal.v1.tracing",
     "otlp": "io.containerd.tracing.processor.v1.otlp",
 }
-_SNAPSHOTTERS = ("aufs", "btrfs", "devmapper", "native", "overlayfs", "zfs", "windows", "windows-lcow")
+_SNAPSHOTTERS = (
+    "aufs",
+    "btrfs",
+    "devmapper",
+    "native",
+    "overlayfs",
+    "zfs",
+    "windows",
+    "windows-lcow",
+)
 _OF_IMAGES = (
     "registry",
     "image_decryption",
@@ -111,7 +120,9 @@ def _to_runtime(new: Tree, old: Tree) -> None:
         if key not in _OF_SNAPSHOTS:
             # A runtimes table that is there already stays as it is: old-style runtimes are lost beside it.
             containerd.setdefault(key, value)
-    for name, runtime in _table(containerd.get("runtimes", {}), CRI, "containerd", "runtimes").items():
+    for name, runtime in _table(
+        containerd.get("runtimes", {}), CRI, "containerd", "runtimes"
+    ).items():
         row = _table(runtime, CRI, "containerd", "runtimes", name)
         if "sandbox_mode" in row and "sandboxer" not in row:
             row["sandboxer"] = row.pop("sandbox_mode")

@@ -134,8 +134,21 @@ def top() -> Schema:
 def plugins(legacy: bool) -> dict[str, Schema]:
     """Of each plugin's table, by the plugin's full name. `legacy`: of containerd 1."""
     if legacy:
-        runtimes = ("containerd.runtimes.*", "containerd.default_runtime", "containerd.untrusted_workload_runtime")
-        cri = "".join((_PODS, _SERVER, _REGISTRY, _TLS, _CRI_1, *(_RUNTIME_1.replace("@", at) for at in runtimes)))
+        runtimes = (
+            "containerd.runtimes.*",
+            "containerd.default_runtime",
+            "containerd.untrusted_workload_runtime",
+        )
+        cri = "".join(
+            (
+                _PODS,
+                _SERVER,
+                _REGISTRY,
+                _TLS,
+                _CRI_1,
+                *(_RUNTIME_1.replace("@", at) for at in runtimes),
+            )
+        )
         texts = {CRI: cri, **_OTHERS, **_OTHERS_1}
     else:
         pods = f"{_PODS}{_RUNTIME_2.replace('@', 'containerd.runtimes.*')}; cni.bin_dirs S; cni.use_internal_loopback b"

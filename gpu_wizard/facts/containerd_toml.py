@@ -94,7 +94,8 @@ def _parse(text: str, lenient: bool) -> Tree | Broken:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         broken = _explain(text, str(error))
-        return (_reopened(text, broken) if lenient else None) or broken
+        reopens = lenient and str(error).startswith("Cannot declare")
+        return (_reopened(text, broken.line) if reopens else None) or broken
     except RecursionError:
         return Broken("toml-broken", 0, "nested too deep")
     except ValueError as error:
@@ -115,36 +116,60 @@ def _explain(text: str, message: str) -> Broken:
     return Broken("toml-broken", line, detail)
 
 
-def _reopened(text: str, broken: Broken) -> Tree | None:
-    """What go-toml v1 makes of a table opened a second time under another spelling; None where it fails too."""
+def _reopened(text: str, line: int) -> Tree | None:
+    """What go-toml v1 makes of a table opened again at `line`; None where it refuses, too."""
     rows = text.splitlines(keepends=True)
-    here = _HEADER.match(rows[broken.line - 1].rstrip()) if broken.code == "toml-duplicate" else None
-    if here is None or broken.line < 2:
+    here = _HEADER.match(rows[line - 1].rstrip())
+    # It compares the text between the brackets, quotes and spaces included.
+    earlier = [match[1] for row in rows[: line - 1] if (match := _HEADER.match(row.rstrip()))]
+    if here is None or here[1] in earlier:
         return None
-    earlier = [match[1].strip() for row in rows[: broken.line - 1] if (match := _HEADER.match(row.rstrip()))]
-    if here[1].strip() in earlier:
+    first, rest = (_parse("".join(part), True) for part in (rows[: line - 1], rows[line - 1 :]))
+    if isinstance(first, Broken) or isinstance(rest, Broken):
         return None
-    first, rest = (_parse("".join(part), True) for part in (rows[: broken.line - 1], rows[broken.line - 1 :]))
-    if isinstance(first, Broken) or isinstance(rest, Broken) or not _join(first, rest):
-        return None
-    return first
+    key = tuple(_unquoted(part) for part in _PARTS.findall(here[1]))
+    inline = _inline_tables("".join(rows[: line - 1]), first)
+    return (
+        first
+        if not any(key[: len(path)] == path for path in inline) and _join(first, rest)
+        else None
+    )
+
+
+def _inline_tables(text: str, tree: Tree) -> Iterator[Path]:
+    table: Path = ()
+    for _, is_header, key in _statements(text):
+        table = key if is_header else table
+        value: Any = tree
+        for part in () if is_header else (*table, *key):
+            value = value[part] if isinstance(value, dict) else value
+        if not is_header and isinstance(value, dict):
+            yield (*table, *key)
 
 
 def _join(into: Tree, other: Tree) -> bool:
     for key, value in other.items():
         if key not in into:
             into[key] = value
-        elif not (isinstance(into[key], dict) and isinstance(value, dict) and _join(into[key], value)):
+        elif not (
+            isinstance(into[key], dict) and isinstance(value, dict) and _join(into[key], value)
+        ):
             return False
     return True
 
 
-def _fits(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(_fits(each) for each in value.values())
-    if isinstance(value, list):
-        return all(_fits(each) for each in value)
-    return not isinstance(value, int) or -_LARGEST <= value < _LARGEST
+def _fits(tree: Tree) -> bool:
+    """Whether every integer has 64 bits, as Go wants it."""
+    rest: list[Any] = [tree]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest.extend(value.values())
+        elif isinstance(value, list):
+            rest.extend(value)
+        elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+            return False
+    return True
 
 
 def _index(text: str) -> dict[Path, int]:
@@ -175,7 +200,9 @@ def _statements(text: str) -> Iterator[tuple[int, bool, Path]]:
         if key is None:
             return
         yield start, is_header, tuple(_unquoted(part) for part in _PARTS.findall(key[0]))
-        position = _skip(text, _end_of_line(text, key.end()) if is_header else _end_of_value(text, key.end()))
+        position = _skip(
+            text, _end_of_line(text, key.end()) if is_header else _end_of_value(text, key.end())
+        )
 
 
 def _skip(text: str, position: int) -> int:

@@ -11,8 +11,22 @@ from gpu_wizard.facts.containerd_schema import Schema
 from gpu_wizard.facts.containerd_toml import Path, Tree
 
 _DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)")
-_NAMES = {str: "string", bool: "boolean", int: "integer", float: "float", list: "array", dict: "table"}
-_WANTED = {"s": "string", "d": "duration", "i": "integer", "b": "boolean", "f": "float", "S": "list of strings"}
+_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "float",
+    list: "array",
+    dict: "table",
+}
+_WANTED = {
+    "s": "string",
+    "d": "duration",
+    "i": "integer",
+    "b": "boolean",
+    "f": "float",
+    "S": "list of strings",
+}
 
 
 @dataclass(frozen=True)
