@@ -108,6 +108,7 @@ def secure_boot_commands(system: OsRelease | None) -> tuple[str, ...]:
 def _ubuntu(is_open: bool, secure_boot: bool) -> tuple[str, ...]:
     """With Secure Boot the modules that Canonical built and signed, named outright, so that nothing is built."""
     driver = f"{BRANCH}-server{'-open' if is_open else ''}"
+    install: tuple[str, ...]
     if secure_boot:
         modules = f"linux-modules-nvidia-{driver}-$(uname -r)"
         install = (

@@ -21,6 +21,7 @@ SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e0
 """Five bytes: four of attributes, then 1 where Secure Boot is on. Source: UEFI specification, global variables."""
 TEGRA_RELEASE = "/etc/nv_tegra_release"
 SOC_FAMILY = "/sys/devices/soc0/family"
+NVIDIA_MODPROBE = "/usr/bin/nvidia-modprobe"
 OPERATOR_SMI = "/run/nvidia/driver/usr/bin/nvidia-smi"
 """GPU Operator's driver container shows its root there. Source: domain.md appendix C."""
 
@@ -67,10 +68,12 @@ class DriverFiles:
     """What of the driver's user space lies on disk.
 
     `libraries`: versions in the names of libnvidia-ml. `operator`: GPU Operator's driver container is up.
+    `modprobe`: nvidia-modprobe is there.
     """
 
     libraries: tuple[str, ...] = ()
     operator: bool = False
+    modprobe: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def parse_files(found: FilesFound) -> Fact[DriverFiles]:
     """Library versions by file and link names; absent where nothing of the driver is there."""
     names = " ".join(f"{file.path} {file.target}" for file in found.files)
     libraries = tuple(sorted(set(re.findall(r"libnvidia-ml\.so\.(\d+\.\d[\d.]*)", names))))
-    operator = found.at(OPERATOR_SMI) is not None
-    return Known(DriverFiles(libraries, operator)) if libraries or operator else ABSENT
+    operator, modprobe = (found.at(path) is not None for path in (OPERATOR_SMI, NVIDIA_MODPROBE))
+    return Known(DriverFiles(libraries, operator, modprobe)) if found.files else ABSENT
 
 
 def parse_module(answer: Output) -> Fact[ModuleOnDisk]:
@@ -217,7 +220,12 @@ DRIVER_FILES: Probe[FilesFound, DriverFiles] = Probe(
     Files(
         (
             *("/usr/lib/*/libnvidia-ml.so.*", "/usr/lib/*/nvidia/current/libnvidia-ml.so.*"),
-            *("/usr/lib64/libnvidia-ml.so.*", "/usr/lib/libnvidia-ml.so.*", OPERATOR_SMI),
+            *(
+                "/usr/lib64/libnvidia-ml.so.*",
+                "/usr/lib/libnvidia-ml.so.*",
+                OPERATOR_SMI,
+                NVIDIA_MODPROBE,
+            ),
         ),
         content=False,
     ),
