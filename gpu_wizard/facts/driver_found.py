@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gpu_wizard.facts.kernel import UVM_NODE, DriverState, Service
-from gpu_wizard.facts.nvidia_smi import Gpu, SmiReport
+from gpu_wizard.facts.nvidia_smi import Gpu, SmiReport, SmiVersions, same_version
 from gpu_wizard.facts.pci import PciCard
 from gpu_wizard.model.fact import Fact, Known
-from gpu_wizard.model.stage import Found, Note
+from gpu_wizard.model.stage import Found, Note, State
 
 
 def rows(
@@ -16,7 +16,7 @@ def rows(
 ) -> Iterator[Found]:
     """Cards on the bus, cards that the driver shows, versions, module, nodes, modes."""
     for card in cards:
-        held = "done" if card.driver == "nvidia" else "needed"
+        held: State = "done" if card.driver == "nvidia" else "needed"
         yield Found("driver.card", f"{card}, {card.driver or '-'}", held)
     for gpu in report.gpus:
         memory = f", {gpu.memory_bytes >> 20} MiB" if gpu.memory_bytes else ""
@@ -56,3 +56,20 @@ def mode_notes(gpus: Sequence[Gpu], persistenced: Fact[Service]) -> Iterator[Not
         yield Note("driver.ecc-off")
     if any(gpu.mig is not gpu.mig_pending for gpu in gpus):
         yield Note("driver.mig-pending")
+
+
+def bus_notes(gpus: Sequence[Gpu], cards: Sequence[PciCard]) -> Iterator[Note]:
+    """Cards on the bus that the driver does not show, and cards that another driver holds."""
+    here = [card for card in cards if card.driver in ("nvidia", "")]
+    others = [card for card in cards if card not in here]
+    if len(here) > len(gpus):
+        yield Note("driver.cards-missing", {"found": str(len(gpus)), "bus": str(len(here))})
+    if others:
+        names = ", ".join(f"{card} ({card.driver})" for card in others)
+        yield Note("driver.card-held", {"cards": names})
+
+
+def version_notes(versions: SmiVersions) -> Iterator[Note]:
+    """nvidia-smi and its library from different packages."""
+    if versions.smi and versions.library and not same_version(versions.smi, versions.library):
+        yield Note("driver.smi-differs", {"smi": versions.smi, "library": versions.library})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gpu_wizard.facts import driver_commands as commands
-from gpu_wizard.facts.driver_found import mode_notes, rows
+from gpu_wizard.facts.driver_found import bus_notes, mode_notes, rows, version_notes
 from gpu_wizard.facts.driver_steps import LOAD, REBOOT, load_steps, reboot_step
 from gpu_wizard.facts.identity import OS_RELEASE, OsRelease
 from gpu_wizard.facts.kernel import (
@@ -103,7 +103,8 @@ class Driver(Stage[DriverFacts]):
         """Card, versions, module, nodes, modes."""
         report = value_or(_query(facts), SmiReport("other"))
         state = value_or(facts.state, DriverState())
-        return tuple(rows(report, state, value_or(facts.cards, ()), cuda_version(facts)))
+        cards = facts.cards.value if isinstance(facts.cards, Known) else ()
+        return tuple(rows(report, state, cards, cuda_version(facts)))
 
 
 class _Judge:
@@ -278,16 +279,8 @@ class _Judge:
         return {"commands": "\n".join(lines), "system": self._system.name if self._system else "?"}
 
     def _notes(self, gpus: tuple[Gpu, ...]) -> Iterator[Note]:
-        here = [card for card in self._cards if card.driver in ("nvidia", "")]
-        if len(here) > len(gpus):
-            yield Note("driver.cards-missing", {"found": str(len(gpus)), "bus": str(len(here))})
-        others = [card for card in self._cards if card.driver not in ("nvidia", "")]
-        if others:
-            names = ", ".join(f"{card} ({card.driver})" for card in others)
-            yield Note("driver.card-held", {"cards": names})
-        versions = value_or(self._facts.versions, SmiVersions())
-        if versions.smi and versions.library and not same_version(versions.smi, versions.library):
-            yield Note("driver.smi-differs", {"smi": versions.smi, "library": versions.library})
+        yield from bus_notes(gpus, self._cards)
+        yield from version_notes(value_or(self._facts.versions, SmiVersions()))
         yield from mode_notes(gpus, self._facts.persistenced)
         if 79 in value_or(self._facts.log, KernelLog({})).xids:
             yield Note("driver.xid-79")
