@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Known(Generic[T]):
+class Known(Generic[T_co]):
     """Looked, and this is the value."""
 
-    value: T
+    value: T_co
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,8 @@ ABSENT = Absent()
 def value_or(fact: Fact[T], default: T) -> T:
     """The known value, or `default` where it is absent or unknown."""
     return fact.value if isinstance(fact, Known) else default
+
+
+def value_of(fact: Fact[T]) -> T | None:
+    """The known value, or None where it is absent or unknown."""
+    return fact.value if isinstance(fact, Known) else None

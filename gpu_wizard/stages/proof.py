@@ -1,0 +1,260 @@
+"""The proof: a pod that asks for a GPU is given one of this node's, and one that does not ask sees none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpu_wizard.facts.cuda import image_for
+from gpu_wizard.facts.evidence import (
+    PluginState,
+    expected_allocatable,
+    free_resource,
+    known_uuids,
+    plugin_state,
+    registered_after,
+)
+from gpu_wizard.facts.k3s_journal import JOURNAL, K3sJournal
+from gpu_wizard.facts.manifests import control_pod, test_pod
+from gpu_wizard.facts.nvidia_smi import SMI_LIST, SMI_VERSIONS, ListedGpu, SmiVersions
+from gpu_wizard.facts.objects import NODE, NODE_PODS, PLUGIN_LOGS, NodeObject, PodObject, gpu_pods
+from gpu_wizard.facts.proof_pods import PROOF_LOGS, PROOF_PODS, ProofPod, log_of, seen_uuids
+from gpu_wizard.model.action import Action, ApplyObject, DeleteObject, Plan, Step
+from gpu_wizard.model.fact import Fact, Known, Unknown, value_of, value_or
+from gpu_wizard.model.question import PodLog, asks, facts
+from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import (
+    Assessment,
+    Found,
+    Note,
+    Stage,
+    blocked,
+    done,
+    needed,
+    unknown,
+    waiting,
+)
+
+ADMISSION = "UnexpectedAdmissionError"
+TRIES = 2
+PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+GONE = ("not found", "manifest unknown", "no match for platform", "InvalidImageName", "never pull")
+
+
+@facts
+class ProofFacts:
+    """What the proof asks."""
+
+    node: Fact[NodeObject] = asks(NODE)
+    pods: Fact[tuple[PodObject, ...]] = asks(NODE_PODS)
+    plugin_logs: Fact[tuple[PodLog, ...]] = asks(PLUGIN_LOGS)
+    cards: Fact[tuple[ListedGpu, ...]] = asks(SMI_LIST)
+    versions: Fact[SmiVersions] = asks(SMI_VERSIONS)
+    journal: Fact[K3sJournal] = asks(JOURNAL)
+    proof_pods: Fact[tuple[ProofPod, ...]] = asks(PROOF_PODS)
+    proof_logs: Fact[tuple[PodLog, ...]] = asks(PROOF_LOGS)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """The facts, put together."""
+
+    node: NodeObject
+    cards: tuple[ListedGpu, ...]
+    pods: tuple[PodObject, ...]
+    plugin: PluginState
+    registered: dict[str, str]
+    tests: tuple[ProofPod, ...]
+    control: ProofPod | None
+
+
+class Proof(Stage[ProofFacts]):
+    """Judges what must happen at run time; its pods go away as soon as it is judged."""
+
+    id = "proof"
+    facts_type = ProofFacts
+    settle_seconds = 240.0
+    undo_at_once = True
+
+    def assess(self, facts: ProofFacts, spec: Spec) -> Assessment:
+        """From the plugin's pod to the test pod's own words."""
+        evidence = self._evidence(facts, spec)
+        if isinstance(evidence, Assessment):
+            return evidence
+        if evidence.tests:
+            return self._tested(facts, evidence)
+        return self._chain(evidence) or self._can_ask(evidence, spec)
+
+    def plan(self, facts: ProofFacts, spec: Spec) -> Plan:
+        """The pod that asks, the one that doesn't; and what an earlier run left."""
+        evidence = self._evidence(facts, spec)
+        if isinstance(evidence, Assessment):
+            return ()
+        attempt = len(evidence.tests) + 1
+        host = evidence.node.labels.get("kubernetes.io/hostname", evidence.node.name)
+        resource = (
+            free_resource(evidence.node, evidence.pods, evidence.registered) or "nvidia.com/gpu"
+        )
+        image = self._image(facts, spec)
+        test = test_pod(spec, image, host, resource, attempt)
+        steps = [
+            *self._leftovers(facts, spec),
+            _pod_step("proof.test-pod", test, image=image, resource=resource),
+        ]
+        if evidence.control is None:
+            steps.append(
+                _pod_step("proof.control-pod", control_pod(spec, image, host), image=image)
+            )
+        return tuple(steps)
+
+    def found(self, facts: ProofFacts, spec: Spec) -> tuple[Found, ...]:
+        """The evidence as a person reads it."""
+        node, cards = value_of(facts.node), value_or(facts.cards, ())
+        if node is None:
+            return (Found("found.node", "", "waiting"),)
+        plugin = plugin_state(value_or(facts.pods, ()), value_or(facts.plugin_logs, ()))
+        counts = ", ".join(f"{key} {value}" for key, value in sorted(node.gpus().items()))
+        holders = ", ".join(
+            f"{pod.namespace}/{pod.name}" for pod in gpu_pods(value_or(facts.pods, ()))
+        )
+        ready = plugin.pod is not None and plugin.pod.ready
+        return (
+            Found(
+                "found.plugin-pod",
+                plugin.pod.name if plugin.pod else "",
+                "done" if ready else "needed",
+            ),
+            Found(
+                "found.registered",
+                ", ".join(plugin.log.registered),
+                "done" if plugin.log.registered else "needed",
+            ),
+            Found("found.allocatable", counts, "done" if counts else "needed"),
+            Found("found.cards", str(len(cards))),
+            Found("found.gpu-pods", holders),
+        )
+
+    def _evidence(self, facts: ProofFacts, spec: Spec) -> _Evidence | Assessment:
+        for fact in (facts.node, facts.pods, facts.cards):
+            if isinstance(fact, Unknown):
+                return unknown(fact.code, detail=fact.detail)
+        if not isinstance(facts.node, Known):
+            return waiting("proof.no-node", node=spec.kubernetes_node)
+        plugin = plugin_state(value_or(facts.pods, ()), value_or(facts.plugin_logs, ()))
+        journal = value_of(facts.journal)
+        mine = [pod for pod in value_or(facts.proof_pods, ()) if pod.run == spec.run_id]
+        return _Evidence(
+            node=facts.node.value,
+            cards=value_or(facts.cards, ()),
+            pods=value_or(facts.pods, ()),
+            plugin=plugin,
+            registered=registered_after(plugin.log, journal.started_at if journal else None),
+            tests=tuple(pod for pod in mine if pod.part == "proof"),
+            control=next((pod for pod in mine if pod.part == "control"), None),
+        )
+
+    def _chain(self, evidence: _Evidence) -> Assessment | None:
+        """The first thing between plugin and allocatable that is not yet so; each may come by itself."""
+        pod, log = evidence.plugin.pod, evidence.plugin.log
+        if pod is None:
+            return waiting("proof.no-plugin-pod", settling=True, node=evidence.node.name)
+        if log.failure:
+            return waiting(f"proof.{log.failure}", settling=True, pod=pod.name, line=log.line)
+        if not pod.ready:
+            return waiting(
+                "proof.plugin-not-ready",
+                settling=True,
+                pod=pod.name,
+                reason=pod.reason or pod.phase,
+            )
+        if not evidence.registered:
+            return waiting("proof.not-registered", settling=True, pod=pod.name)
+        expected = {k: v for k, v in expected_allocatable(evidence.cards, log).items() if v > 0}
+        have = evidence.node.gpus()
+        short = {key: count for key, count in expected.items() if have.get(key, 0) != count}
+        if short or not expected:
+            return waiting(
+                "proof.allocatable", settling=True, have=_counts(have), want=_counts(expected)
+            )
+        return None
+
+    def _can_ask(self, evidence: _Evidence, spec: Spec) -> Assessment:
+        if not spec.prove:
+            return unknown("proof.not-run")
+        if free_resource(evidence.node, evidence.pods, evidence.registered) is None:
+            holders = ", ".join(f"{p.namespace}/{p.name}" for p in gpu_pods(evidence.pods))
+            return waiting("proof.gpus-in-use", pods=holders)
+        return needed("proof.ready", node=evidence.node.name)
+
+    def _tested(self, facts: ProofFacts, evidence: _Evidence) -> Assessment:
+        """What the newest test pod came to."""
+        test = max(evidence.tests, key=lambda each: each.pod.name).pod
+        name = f"{test.namespace}/{test.name}"
+        if test.phase == "Failed" and test.reason == ADMISSION and len(evidence.tests) < TRIES:
+            again = needed("proof.try-again", pod=name, message=test.message)
+            return self._chain(evidence) or again
+        if test.reason in PULL_REASONS and any(
+            word in f"{test.reason} {test.message}" for word in GONE
+        ):
+            return blocked("proof.image", image=test.images[0], message=test.message)
+        if test.phase == "Failed":
+            return blocked("proof.test-failed", pod=name, reason=test.reason, message=test.message)
+        log = log_of(value_or(facts.proof_logs, ()), test)
+        if test.phase != "Succeeded" or log is None:
+            return waiting(
+                "proof.test-running", settling=True, pod=name, reason=test.reason or test.phase
+            )
+        if not test.gpus:
+            return blocked("proof.limit-dropped", pod=name)
+        seen = seen_uuids(log)
+        if (
+            not seen
+            or len(seen) > sum(test.gpus.values())
+            or not set(seen) <= known_uuids(evidence.cards)
+        ):
+            return blocked("proof.wrong-gpus", pod=name, seen=", ".join(seen))
+        return self._controlled(facts, evidence, seen)
+
+    def _controlled(
+        self, facts: ProofFacts, evidence: _Evidence, seen: tuple[str, ...]
+    ) -> Assessment:
+        """Allocation is proved; what the pod without class and request saw is said with it."""
+        control = evidence.control
+        notes = [Note("proof.class-sees-all")]
+        if control is not None and not control.ended and control.pod.reason not in PULL_REASONS:
+            return waiting("proof.control-running", settling=True, pod=control.pod.name)
+        log = log_of(value_or(facts.proof_logs, ()), control.pod) if control else None
+        leaked = seen_uuids(log or "")
+        if leaked:
+            notes.insert(0, Note("proof.leak-default-runtime", {"seen": ", ".join(leaked)}))
+        elif control is None or not control.ended:
+            notes.insert(0, Note("proof.control-not-run"))
+        else:
+            notes.insert(0, Note("proof.control-saw-none"))
+        return done("proof.proved", *notes, node=evidence.node.name, uuids=", ".join(seen))
+
+    def _image(self, facts: ProofFacts, spec: Spec) -> str:
+        versions = value_of(facts.versions)
+        return spec.options.proof.image or image_for(versions.cuda if versions else "")
+
+    def _leftovers(self, facts: ProofFacts, spec: Spec) -> list[Step]:
+        """Short pods that a run which was cut off left on this node."""
+        return [
+            Step(
+                "proof.leftover",
+                DeleteObject("Pod", each.pod.name, each.pod.namespace, only_ours=True),
+            )
+            for each in value_or(facts.proof_pods, ())
+            if each.run != spec.run_id and each.ended
+        ]
+
+
+def _pod_step(step_id: str, manifest: dict[str, object], **params: str) -> Step:
+    apply = ApplyObject(manifest)
+    gone: tuple[Action, ...] = (
+        DeleteObject("Pod", apply.name, apply.namespace, only_ours=True, grace_seconds=0),
+    )
+    return Step(step_id, apply, undo=gone, change=False, params={"pod": apply.name, **params})
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in sorted(counts.items())) or "0"
