@@ -19,6 +19,7 @@ _PROPERTIES = (
     "NRestarts",
     "ExecMainStatus",
     "InvocationID",
+    "Job",
 )
 _NOT_BOOTED = "not been booted with systemd"
 _NO_PROGRAM = 127
@@ -40,6 +41,8 @@ class UnitState:
     restarts: int = 0
     exit_status: int = 0
     invocation: str = ""
+    queued: bool = False
+    """A start or stop is asked for and has not begun."""
 
     @property
     def running(self) -> bool:
@@ -49,7 +52,7 @@ class UnitState:
     @property
     def starting(self) -> bool:
         """Between a start and READY, or waiting for its next automatic restart."""
-        return self.active in ("activating", "reloading")
+        return self.active in ("activating", "reloading") or (self.queued and not self.running)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def _unit(block: dict[str, str]) -> UnitState:
         restarts=_integer(block.get("NRestarts", "")),
         exit_status=_integer(block.get("ExecMainStatus", "")),
         invocation=block.get("InvocationID", ""),
+        queued=block.get("Job", "").isdecimal() and block["Job"] != "0",
     )
 
 
