@@ -5,37 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gpu_wizard.facts import driver_commands as commands
+from gpu_wizard.facts import kernel
+from gpu_wizard.facts import nvidia_smi as smi
 from gpu_wizard.facts.driver_found import bus_notes, mode_notes, rows, version_notes
 from gpu_wizard.facts.driver_steps import LOAD, REBOOT, load_steps, reboot_step
 from gpu_wizard.facts.identity import OS_RELEASE, OsRelease
-from gpu_wizard.facts.kernel import (
-    CONTROL_NODE,
-    DRIVER_FILES,
-    DRIVER_STATE,
-    KERNEL,
-    KERNEL_LOG,
-    MODULE_ON_DISK,
-    PERSISTENCED,
-    UVM_NODE,
-    DriverFiles,
-    DriverState,
-    Kernel,
-    KernelLog,
-    ModuleOnDisk,
-    Service,
-)
-from gpu_wizard.facts.nvidia_smi import (
-    SMI_LIST,
-    SMI_QUERY,
-    SMI_VERSIONS,
-    SMI_WSL_QUERY,
-    Gpu,
-    ListedGpu,
-    SmiReport,
-    SmiVersions,
-    cuda_of_driver,
-    same_version,
-)
 from gpu_wizard.facts.objects import NODE_PODS, PodObject
 from gpu_wizard.facts.pci import CARDS, PciCard
 from gpu_wizard.model.action import Plan
@@ -64,17 +38,17 @@ class DriverFacts:
     """Everything that tells one broken driver from another."""
 
     system: Fact[OsRelease] = asks(OS_RELEASE)
-    kernel: Fact[Kernel] = asks(KERNEL)
+    release: Fact[kernel.Kernel] = asks(kernel.KERNEL)
     cards: Fact[tuple[PciCard, ...]] = asks(CARDS)
-    state: Fact[DriverState] = asks(DRIVER_STATE)
-    files: Fact[DriverFiles] = asks(DRIVER_FILES)
-    module: Fact[ModuleOnDisk] = asks(MODULE_ON_DISK)
-    query: Fact[SmiReport] = asks(SMI_QUERY)
-    wsl_query: Fact[SmiReport] = asks(SMI_WSL_QUERY)
-    versions: Fact[SmiVersions] = asks(SMI_VERSIONS)
-    listed: Fact[tuple[ListedGpu, ...]] = asks(SMI_LIST)
-    log: Fact[KernelLog] = asks(KERNEL_LOG)
-    persistenced: Fact[Service] = asks(PERSISTENCED)
+    state: Fact[kernel.DriverState] = asks(kernel.DRIVER_STATE)
+    files: Fact[kernel.DriverFiles] = asks(kernel.DRIVER_FILES)
+    module: Fact[kernel.ModuleOnDisk] = asks(kernel.MODULE_ON_DISK)
+    query: Fact[smi.SmiReport] = asks(smi.SMI_QUERY)
+    wsl_query: Fact[smi.SmiReport] = asks(smi.SMI_WSL_QUERY)
+    versions: Fact[smi.SmiVersions] = asks(smi.SMI_VERSIONS)
+    listed: Fact[tuple[smi.ListedGpu, ...]] = asks(smi.SMI_LIST)
+    log: Fact[kernel.KernelLog] = asks(kernel.KERNEL_LOG)
+    persistenced: Fact[kernel.Service] = asks(kernel.PERSISTENCED)
     pods: Fact[tuple[PodObject, ...]] = asks(NODE_PODS)
 
 
@@ -96,13 +70,13 @@ class Driver(Stage[DriverFacts]):
             return (reboot_step(facts.pods),)
         if code not in LOAD:
             return ()
-        state = value_or(facts.state, DriverState())
-        return load_steps(state, value_or(facts.files, DriverFiles()))
+        state = value_or(facts.state, kernel.DriverState())
+        return load_steps(state, value_or(facts.files, kernel.DriverFiles()))
 
     def found(self, facts: DriverFacts, spec: Spec) -> tuple[Found, ...]:
         """Card, versions, module, nodes, modes."""
-        report = value_or(_query(facts), SmiReport("other"))
-        state = value_or(facts.state, DriverState())
+        report = value_or(_query(facts), smi.SmiReport("other"))
+        state = value_or(facts.state, kernel.DriverState())
         cards = facts.cards.value if isinstance(facts.cards, Known) else ()
         return tuple(rows(report, state, cards, cuda_version(facts)))
 
@@ -113,9 +87,9 @@ class _Judge:
     def __init__(self, facts: DriverFacts, spec: Spec) -> None:
         self._spec = spec
         self._facts = facts
-        self._state = value_or(facts.state, DriverState())
+        self._state = value_or(facts.state, kernel.DriverState())
         self._cards = value_or(facts.cards, ())
-        self._log = value_or(facts.log, KernelLog({})).lines
+        self._log = value_or(facts.log, kernel.KernelLog({})).lines
         self._system = facts.system.value if isinstance(facts.system, Known) else None
 
     def judge(self) -> Assessment:
@@ -135,7 +109,7 @@ class _Judge:
             return blocked("driver.wsl-no-driver")
         if self._state.tegra:
             return blocked("driver.jetson")
-        files = value_or(self._facts.files, DriverFiles())
+        files = value_or(self._facts.files, kernel.DriverFiles())
         if files.operator and self._state.version:
             return done("driver.operator", version=self._state.version)
         if isinstance(self._facts.cards, Known) and not self._cards:
@@ -147,7 +121,7 @@ class _Judge:
         code = "driver.no-smi" if self._state.version else "driver.missing"
         return blocked(code, version=self._state.version, **self._install())
 
-    def _reported(self, report: SmiReport) -> Assessment:
+    def _reported(self, report: smi.SmiReport) -> Assessment:
         match report.outcome:
             case "ok":
                 return self._working(report.gpus)
@@ -167,36 +141,38 @@ class _Judge:
                 return blocked("driver.no-library", **self._install())
         return blocked(f"driver.{_BLOCKED.get(report.outcome, 'smi-failed')}", **_said(report))
 
-    def _working(self, gpus: tuple[Gpu, ...], *notes: Note) -> Assessment:
+    def _working(self, gpus: tuple[smi.Gpu, ...], *notes: Note) -> Assessment:
         lost = [gpu for gpu in gpus if gpu.lost]
         if lost:
             return blocked("driver.gpu-lost", text=", ".join(gpu.name or gpu.uuid for gpu in lost))
         version = gpus[0].driver_version or self._state.version
-        if self._state.version and not same_version(self._state.version, version):
+        if self._state.version and not smi.same_version(self._state.version, version):
             return self._mismatch(version)
         if self._state.wsl:
             return done("driver.wsl", Note("driver.wsl-limits"), *notes, version=version)
         if isinstance(self._facts.state, Unknown):
             return unknown(self._facts.state.code, detail=self._facts.state.detail)
-        if not self._state.has(UVM_NODE):
+        if not self._state.has(kernel.UVM_NODE):
             return needed("driver.no-uvm", *notes, version=version)
         cuda = cuda_version(self._facts)
         all_notes = (*notes, *self._notes(gpus))
         return done("driver.ok", *all_notes, version=version, cuda=cuda or "?", cards=len(gpus))
 
-    def _old_smi(self, report: SmiReport) -> Assessment:
+    def _old_smi(self, report: smi.SmiReport) -> Assessment:
         """A program too old for one of our fields still lists its cards."""
         listed = value_or(self._facts.listed, ())
         if not listed:
             return blocked("driver.smi-failed", **_said(report))
-        gpus = tuple(Gpu(card.index, card.name, card.uuid) for card in listed)
+        gpus = tuple(smi.Gpu(card.index, card.name, card.uuid) for card in listed)
         return self._working(gpus, Note("driver.old-smi"))
 
     def _mismatch(self, library: str) -> Assessment:
         loaded, disk = self._state.version, self._facts.module
         params = {"loaded": loaded or "?", "library": library or "?"}
         if isinstance(disk, Absent) or (
-            isinstance(disk, Known) and library and not same_version(disk.value.version, library)
+            isinstance(disk, Known)
+            and library
+            and not smi.same_version(disk.value.version, library)
         ):
             rebuild = "\n".join(commands.rebuild_commands(self._system))
             return blocked("driver.mismatch-no-module", commands=rebuild, **params)
@@ -216,12 +192,12 @@ class _Judge:
         if self._state.version:
             return (
                 blocked("driver.no-answer", version=self._state.version)
-                if self._state.has(CONTROL_NODE)
+                if self._state.has(kernel.CONTROL_NODE)
                 else needed("driver.no-nodes", version=self._state.version)
             )
         if isinstance(module, Absent):
             text = "\n".join(commands.rebuild_commands(self._system))
-            release = value_or(self._facts.kernel, Kernel("?", "")).release
+            release = value_or(self._facts.release, kernel.Kernel("?", "")).release
             return blocked("driver.no-module", kernel=release, commands=text)
         if isinstance(module, Known) and self._state.secure_boot and not module.value.signer:
             return self._secure_boot("")
@@ -272,17 +248,17 @@ class _Judge:
         return blocked("driver.secure-boot", text=line, commands=text)
 
     def _install(self) -> dict[str, str]:
-        machine = value_or(self._facts.kernel, Kernel("", "x86_64")).machine
+        machine = value_or(self._facts.release, kernel.Kernel("", "x86_64")).machine
         lines = commands.driver_commands(
             self._system, self._cards, self._state.secure_boot, machine
         )
         return {"commands": "\n".join(lines), "system": self._system.name if self._system else "?"}
 
-    def _notes(self, gpus: tuple[Gpu, ...]) -> Iterator[Note]:
+    def _notes(self, gpus: tuple[smi.Gpu, ...]) -> Iterator[Note]:
         yield from bus_notes(gpus, self._cards)
-        yield from version_notes(value_or(self._facts.versions, SmiVersions()))
+        yield from version_notes(value_or(self._facts.versions, smi.SmiVersions()))
         yield from mode_notes(gpus, self._facts.persistenced)
-        if 79 in value_or(self._facts.log, KernelLog({})).xids:
+        if 79 in value_or(self._facts.log, kernel.KernelLog({})).xids:
             yield Note("driver.xid-79")
 
 
@@ -300,16 +276,16 @@ _LOGGED = {
 }
 
 
-def _said(report: SmiReport) -> dict[str, str]:
+def _said(report: smi.SmiReport) -> dict[str, str]:
     return {"status": str(report.status), "text": report.text}
 
 
-def _query(facts: DriverFacts) -> Fact[SmiReport]:
+def _query(facts: DriverFacts) -> Fact[smi.SmiReport]:
     """WSL keeps its nvidia-smi outside of PATH."""
     return facts.wsl_query if isinstance(facts.query, Absent) else facts.query
 
 
 def cuda_version(facts: DriverFacts) -> str:
     """The newest CUDA that the driver runs, as it says or by its version; "" where nothing tells."""
-    told = value_or(facts.versions, SmiVersions()).cuda
-    return told or cuda_of_driver(value_or(facts.state, DriverState()).version)
+    told = value_or(facts.versions, smi.SmiVersions()).cuda
+    return told or smi.cuda_of_driver(value_or(facts.state, kernel.DriverState()).version)
