@@ -1,0 +1,1 @@
+"""Programs that every Debian has and that depend on users, owners, modes or processes."""
