@@ -193,11 +193,11 @@ def _one_line(text: str, path: str) -> list[Source]:
 def _deb822(text: str, path: str) -> list[Source]:
     found = []
     for paragraph in re.split(r"\n\s*\n", text):
-        fields = dict(
-            (key.strip().lower(), value.strip())
+        fields = {
+            key.strip().lower(): value.strip()
             for key, colon, value in (line.partition(":") for line in paragraph.splitlines())
             if colon and not key.startswith("#")
-        )
+        }
         for uri in fields.get("uris", "").split():
             for suite in fields.get("suites", "").split():
                 components = tuple(fields.get("components", "").split())

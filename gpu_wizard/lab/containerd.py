@@ -18,7 +18,7 @@ CONFIG = f"{DIRECTORY}/config.toml"
 _WINDOWS = "runhcs-wcow-process"
 
 
-class BadConfig(Exception):
+class BadConfigError(Exception):
     """containerd exits at its start; `lines` are what it writes to its log."""
 
     def __init__(self, lines: tuple[str, ...]) -> None:
@@ -48,13 +48,15 @@ class Runtimes:
 def load(files: Files, release: Release) -> Runtimes:
     """Read config.toml and what it imports, as this release's containerd does.
 
-    Raises: BadConfig.
+    Raises: BadConfigError.
     """
     main = _parse(files, CONFIG)
     tables: dict[str, dict[str, Any]] = {"runc": {"runtime_type": RUNC}}
     default = "runc"
     own = V3_PLUGIN if main.get("version", 0) >= 3 else V2_PLUGIN
-    documents = [(main, (own,) if own == V3_PLUGIN else (V2_PLUGIN, V3_PLUGIN))]
+    documents: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+        (main, (own,) if own == V3_PLUGIN else (V2_PLUGIN, V3_PLUGIN))
+    ]
     imported = tuple(str(pattern) for pattern in main.get("imports", ()))
     for pattern in imported:
         directory, _, glob = pattern.rpartition("/")
@@ -93,7 +95,7 @@ def _parse(files: Files, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
-        raise BadConfig(_words(str(broken), text, path)) from broken
+        raise BadConfigError(_words(str(broken), text, path)) from broken
 
 
 def _words(error: str, text: str, path: str) -> tuple[str, ...]:
@@ -134,10 +136,10 @@ def crictl_info(runtimes: Runtimes) -> dict[str, Any]:
     """The parts of `crictl info` that tell about runtimes. Source: `k3s-1.34/08`."""
     features = {"recursive_read_only_mounts": True, "user_namespaces": True}
     handlers: list[dict[str, Any]] = [{"features": features}]
-    for name in sorted(runtimes.tables):
-        handlers.append(
-            {"name": name} if name == _WINDOWS else {"features": features, "name": name}
-        )
+    handlers += [
+        {"name": name} if name == _WINDOWS else {"features": features, "name": name}
+        for name in sorted(runtimes.tables)
+    ]
     return {
         "cniconfig": {"PluginConfDir": "/var/lib/rancher/k3s/agent/etc/cni/net.d", "Prefix": "eth"},
         "config": {

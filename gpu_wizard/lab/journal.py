@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gpu_wizard.lab.clock import wall
@@ -27,6 +27,12 @@ class Entry:
     invocation: str = ""
     boot_id: str = ""
     kernel: bool = False
+    number: int = 0
+    """Place in the journal, counted from 1."""
+
+    def cursor(self, machine_id: str) -> str:
+        """The entry's cursor."""
+        return f"s={machine_id};b={self.boot_id.replace('-', '')};i={self.number:x}"
 
     def fields(self, hostname: str, machine_id: str) -> dict[str, str]:
         """The entry as `journalctl -o json` shows it.
@@ -36,7 +42,7 @@ class Entry:
         micros = str(int(self.at.timestamp() * 1_000_000))
         boot = self.boot_id.replace("-", "")
         shown = {
-            "__CURSOR": f"s={machine_id};b={boot};t={int(micros):x}",
+            "__CURSOR": self.cursor(machine_id),
             "__REALTIME_TIMESTAMP": micros,
             "_BOOT_ID": boot,
             "_MACHINE_ID": machine_id,
@@ -88,7 +94,7 @@ class Journal:
         )
 
     def _append(self, entry: Entry) -> None:
-        self.entries.append(entry)
+        self.entries.append(replace(entry, number=len(self.entries) + 1))
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():

@@ -9,7 +9,7 @@ from gpu_wizard.lab.stubs import Stub
 
 USERS = {
     "root": User("root", 0, 0, "/root"),
-    "anna": User("anna", 1000, 1000, "/home/anna", password="practice", sudo="password"),
+    "anna": User("anna", 1000, 1000, "/home/anna", password="practice", sudo="password"),  # noqa: S106 the lab's own data
     "ops": User("ops", 1001, 1001, "/home/ops", sudo="nopasswd"),
     "nobody": User("nobody", 65534, 65534, "/nonexistent"),
 }

@@ -134,7 +134,12 @@ class Systemd:
 
     async def start(self, name: str) -> str:
         """Start and wait, for ever if need be; the outcome as in `begin`."""
-        return await asyncio.shield(self.begin(name))
+        return await self.wait(self.begin(name))
+
+    @staticmethod
+    async def wait(job: asyncio.Future[str]) -> str:
+        """Wait for a job's outcome; giving up the wait leaves the job as it is."""
+        return await asyncio.shield(job)
 
     async def stop(self, name: str) -> None:
         """Stop and wait: at once, or after 90 s where the process doesn't hear SIGTERM."""

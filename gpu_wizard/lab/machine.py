@@ -1,0 +1,211 @@
+"""One machine of the lab: a single coherent state that its shell, programs and node all read."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gpu_wizard.lab import k3s_config, system
+from gpu_wizard.lab.archive import base_packages
+from gpu_wizard.lab.clock import wall
+from gpu_wizard.lab.driver import Driver
+from gpu_wizard.lab.files import FileTree
+from gpu_wizard.lab.journal import Journal
+from gpu_wizard.lab.k3s_agent import Agent
+from gpu_wizard.lab.k3s_node import K3sNode
+from gpu_wizard.lab.k3s_server import Server
+from gpu_wizard.lab.packages import Dpkg, Package
+from gpu_wizard.lab.ports import Clock, Gpu, Program, User
+from gpu_wizard.lab.programs import PROGRAMS
+from gpu_wizard.lab.releases import release
+from gpu_wizard.lab.stubs import Stub, decode
+from gpu_wizard.lab.system import System
+from gpu_wizard.lab.systemd import Running, Service, Systemd
+from gpu_wizard.lab.units import UnitFile
+
+if TYPE_CHECKING:
+    from gpu_wizard.lab.world import World
+
+_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+_BOOT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Somebody holds the package manager's lock: who, and until which loop time."""
+
+    pid: int
+    process: str
+    until: float
+
+
+class Machine:
+    """A `Computer`. `cgroup` is 2 or 1; `clock_offset` puts its clock beside the true time."""
+
+    def __init__(
+        self,
+        world: World,
+        hostname: str,
+        address: str,
+        *,
+        distribution: System = system.DEBIAN_13,
+        cards: tuple[Gpu, ...] = (),
+    ) -> None:
+        self.world = world
+        self.clock: Clock = world.clock
+        self.hostname = hostname
+        self.address = address
+        self.system = distribution
+        self.users: Mapping[str, User] = dict(system.USERS)
+        self.boot_id = str(uuid.uuid4())
+        self.booted = wall()
+        self.machine_id = uuid.uuid4().hex
+        self.cgroup = 2
+        self.clock_offset = timedelta()
+        self.virtualization = "kvm"
+        self.lock: Lock | None = None
+        self.files = FileTree(self.users)
+        self.journal = Journal(lambda: self.boot_id)
+        self.driver = Driver(self.files, self.journal, distribution.kernel, cards)
+        self.dpkg = Dpkg(self.files)
+        self.systemd = Systemd(self.files, self.journal, self.clock, self._service)
+        self.node = K3sNode(self)
+        self.up = True
+        self._told: list[Callable[[], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        hosts = "".join(f"{address}\t{name}\n" for name, address in self.world.names.items())
+        system.lay_out(self.files, self.system, self.hostname, self.machine_id, hosts)
+        for user in self.users.values():
+            if user.uid and user.home.startswith("/home"):
+                self.files.directory(user.home, mode=0o750, owner=user.name)
+        for package in base_packages(self.system):
+            self.dpkg.install(package)
+        self.driver.plug_in()
+        self.driver.show()
+        self.dpkg.hooks.append(self._package_changed)
+
+    def _package_changed(self, package: Package, installed: bool) -> None:
+        """What maintainer scripts do: a driver's package brings or takes the driver's files."""
+        if package.name in ("nvidia-driver", "nvidia-driver-580") and installed:
+            self.driver.install(package.upstream)
+        if package.name == "nvidia-container-toolkit-base" and not installed:
+            self.files.remove("/var/run/cdi/nvidia.yaml")
+
+    def now(self) -> datetime:
+        """What the machine's own clock shows."""
+        return wall() + self.clock_offset
+
+    def program(self, name: str) -> Program | None:
+        """The program that a bare name or an absolute path starts now."""
+        path = name if name.startswith("/") else self._found(name)
+        stub = self._stub(path) if path else None
+        maker = PROGRAMS.get(stub.name) if stub else None
+        return maker(self) if maker else None
+
+    def programs(self) -> Sequence[str]:
+        """Bare names and absolute paths of every program that is there now."""
+        found: dict[str, None] = {}
+        for directory in _PATH:
+            for name in self.files.list(directory):
+                stub = self._stub(f"{directory}/{name}")
+                if stub and stub.name in PROGRAMS:
+                    found[name] = found[f"{directory}/{name}"] = None
+        return tuple(found)
+
+    def _found(self, name: str) -> str:
+        paths = (f"{directory}/{name}" for directory in _PATH)
+        return next((path for path in paths if self.files.exists(path)), "")
+
+    def _stub(self, path: str) -> Stub | None:
+        try:
+            return decode(self.files.read(path))
+        except OSError:
+            return None
+
+    def executable(self, path: str) -> bool:
+        """Whether a path is an executable file, links followed."""
+        return self._stub(path) is not None or self._is_script(path)
+
+    def _is_script(self, path: str) -> bool:
+        try:
+            return bool(self.files.mode(path) & 0o111) and bool(self.files.read(path))
+        except OSError:
+            return False
+
+    def stub(self, path: str) -> Stub | None:
+        """Which program of the lab an executable file is; None for others."""
+        return self._stub(path)
+
+    def on_reboot(self, told: Callable[[], None]) -> None:
+        """Call `told` when the machine goes down."""
+        self._told.append(told)
+
+    def spawn(self, work: asyncio.Task[None]) -> None:
+        """Keep a background task of the machine until it ends."""
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+
+    def reboot(self) -> None:
+        """Go down at once; come back some seconds later with a new boot id."""
+        self.up = False
+        self.systemd.shutdown()
+        for told in list(self._told):
+            told()
+        self.spawn(asyncio.get_running_loop().create_task(self._come_back()))
+
+    async def _come_back(self) -> None:
+        await self.clock.sleep(_BOOT_SECONDS)
+        self.boot_id, self.booted = str(uuid.uuid4()), wall()
+        self.start()
+        self.up = True
+
+    def start(self) -> None:
+        """What a boot does: kernel, driver, enabled units."""
+        self.journal.kernel(f"Linux version {self.system.kernel} (debian-kernel@lists.debian.org)")
+        self.driver.boot()
+        self.systemd.boot()
+
+    def shut_down(self) -> None:
+        """End everything that runs on the machine."""
+        self.systemd.shutdown()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _service(self, unit: UnitFile) -> Service | None:
+        """The main process of a unit, by the program that its ExecStart names."""
+        argv = unit.argv
+        stub = self._stub(argv[0]) if argv else None
+        if stub is None:
+            return None
+        if stub.name == "k3s" and len(argv) > 1 and argv[1] in ("agent", "server"):
+            version = stub.version
+            return lambda running: self._k3s(running, version)
+        if stub.name == "nvidia-persistenced":
+            self.driver.persistence = True
+        return _idle
+
+    async def _k3s(self, running: Running, version: str) -> int:
+        role, rest = running.argv[1], running.argv[2:]
+        try:
+            flags = k3s_config.load(self.files, rest, running.environment, role)
+        except k3s_config.ConfigError as wrong:
+            for line in wrong.lines:
+                running.log(line)
+            await self.clock.sleep(0.3)
+            return 1
+        await self.clock.sleep(0.3)
+        process = Agent if role == "agent" else Server
+        return await process(self, running, release(version), flags).run()
+
+
+async def _idle(running: Running) -> int:
+    running.ready()
+    await asyncio.get_running_loop().create_future()
+    return 0

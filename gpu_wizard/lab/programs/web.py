@@ -1,0 +1,308 @@
+"""curl and wget, over the lab's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from gpu_wizard.lab import internet
+from gpu_wizard.lab.internet import Page
+from gpu_wizard.lab.network import Reply
+from gpu_wizard.lab.ports import Call, Program
+from gpu_wizard.lab.programs.options import Options, UsageError, split
+
+if TYPE_CHECKING:
+    from gpu_wizard.lab.machine import Machine
+
+_REASONS = {
+    200: "OK",
+    302: "Found",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    503: "Service Unavailable",
+}
+_CURL_LONG = (
+    *("output=", "remote-name", "fail", "silent", "show-error", "location", "insecure"),
+    *("max-time=", "connect-timeout=", "write-out=", "include", "head", "user=", "header="),
+    *("retry=", "cacert=", "proto=", "tlsv1.2", "proxy=", "noproxy=", "request=", "data="),
+    *("create-dirs", "compressed", "retry-delay=", "retry-connrefused", "http1.1", "user-agent="),
+    *("fail-with-body", "no-progress-meter", "progress-bar", "netrc", "version", "resolve="),
+    *("no-buffer", "capath=", "retry-all-errors", "tls-max=", "dump-header=", "config="),
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A transfer that came to nothing: curl's exit status and words, and wget's."""
+
+    status: int
+    text: str
+    wget_status: int = 4
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A page, and the URL it came from in the end."""
+
+    page: Page
+    url: str
+
+
+class Web:
+    """HTTP as a machine's programs do it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    async def get(
+        self,
+        url: str,
+        *,
+        verify: bool,
+        follow: bool,
+        user: str = "",
+        seconds: float = 0,
+        ca: bytes = b"",
+    ) -> Fetched | Fault:
+        """Fetch a URL; `seconds` 0: no limit; `ca`: the certificates that are trusted besides."""
+        if "://" not in url:
+            url = f"http://{url}"
+        for _ in range(10):
+            answer = await self._once(url, verify=verify, user=user, seconds=seconds, ca=ca)
+            if isinstance(answer, Fault):
+                return answer
+            if not (answer.location and follow):
+                return Fetched(answer, url)
+            url = urljoin(url, answer.location)
+        return Fault(47, "Maximum (10) redirects followed")
+
+    async def _once(
+        self, url: str, *, verify: bool, user: str, seconds: float, ca: bytes
+    ) -> Page | Fault:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            return Fault(1, f'Protocol "{parts.scheme}" not supported', 1)
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        world, clock = self._machine.world, self._machine.clock
+        if world.internet and not world.resolve(host, self._machine):
+            page = internet.fetch(url)
+            if page is not None:
+                await clock.sleep(0.4)
+                return page
+        reply = world.dial(self._machine, host, port)
+        if reply is Reply.UNREACHABLE:
+            # An address where nobody answers: the client waits for its own limit.
+            await clock.sleep(seconds or 130)
+            if seconds:
+                millis = int(seconds * 1000)
+                return Fault(28, f"Connection timed out after {millis} milliseconds")
+            return Fault(28, f"Failed to connect to {host} port {port}: Connection timed out")
+        if reply is Reply.UNRESOLVED:
+            return Fault(6, f"Could not resolve host: {host}")
+        if reply is Reply.REFUSED:
+            text = (
+                f"Failed to connect to {host} port {port} after 0 ms: Could not connect to server"
+            )
+            return Fault(7, text)
+        return self._served(reply, parts.scheme, f"{parts.path or '/'}", verify, user, ca)
+
+    def _served(
+        self, reply: Reply, scheme: str, path: str, verify: bool, user: str, ca: bytes
+    ) -> Page | Fault:
+        secure = scheme == "https"
+        if reply is Reply.PLAIN:
+            if secure:
+                text = "OpenSSL/3.5.1: error:0A0000C6:SSL routines::packet length too long"
+                return Fault(35, f"TLS connect error: {text}")
+            return Fault(1, "Received HTTP/0.9 when not allowed", 4)
+        if not secure:
+            body = b"Client sent an HTTP request to an HTTPS server.\n"
+            return Page(400, body, content_type="text/plain")
+        control = self._machine.world.control
+        trusted = bool(control and ca == control.ca_pem)
+        if verify and not trusted:
+            return Fault(
+                60, "SSL certificate problem: self-signed certificate in certificate chain", 5
+            )
+        if reply is Reply.OTHER_TLS or control is None:
+            return Page(404, b"404 page not found\n", content_type="text/plain")
+        answer = control.answer(path, user)
+        return Page(answer.status, answer.body, content_type=answer.content_type)
+
+
+class Curl:
+    """One machine's curl."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._web = Web(machine)
+
+    async def __call__(self, call: Call) -> int:
+        """Run one command line."""
+        try:
+            options = split(call.argv[1:], "o:OfsSLkm:w:iIu:H:x:X:d:#nA:VgND:K:4", _CURL_LONG)
+        except UsageError as wrong:
+            await call.err(f"curl: {wrong}: is unknown\n".encode())
+            return 2
+        if options.has("-V", "--version"):
+            await call.out(b"curl 8.14.1 (x86_64-pc-linux-gnu) libcurl/8.14.1 OpenSSL/3.5.1\n")
+            return 0
+        if not options.words:
+            await call.err(b"curl: (2) no URL specified\n")
+            return 2
+        status = 0
+        for url in options.words:
+            status = await self._fetch(call, options, url)
+        return status
+
+    async def _fetch(self, call: Call, options: Options, url: str) -> int:
+        limit = options.last("-m", "--max-time") or options.last("--connect-timeout") or "0"
+        ca_path = options.last("--cacert")
+        files = self._machine.files
+        if ca_path and not files.exists(ca_path):
+            return await self._fail(call, options, Fault(77, "error setting certificate file"), url)
+        got = await self._web.get(
+            url,
+            verify=not options.has("-k", "--insecure"),
+            follow=options.has("-L", "--location"),
+            user=options.last("-u", "--user"),
+            seconds=float(limit),
+            ca=files.read(ca_path) if ca_path else b"",
+        )
+        if isinstance(got, Fault):
+            await self._write_out(call, options, None, url)
+            return await self._fail(call, options, got, url)
+        page = got.page
+        if page.status >= 400 and options.has("-f", "--fail"):
+            await self._write_out(call, options, got, url)
+            text = f"The requested URL returned error: {page.status}"
+            return await self._fail(call, options, Fault(22, text), url)
+        head = _head(got) if options.has("-i", "--include", "-I", "--head") else b""
+        body = b"" if options.has("-I", "--head") else page.body
+        status = await self._deliver(call, options, head + body, url)
+        await self._write_out(call, options, got, url)
+        return status
+
+    async def _deliver(self, call: Call, options: Options, data: bytes, url: str) -> int:
+        target = options.last("-o", "--output")
+        if options.has("-O", "--remote-name"):
+            target = urlsplit(url).path.rsplit("/", 1)[-1]
+        if not target or target == "-":
+            await call.out(data)
+            return 0
+        if await store(self._machine, call, target, data):
+            return 0
+        await call.err(f"curl: (23) client returned ERROR on write, {len(data)} bytes\n".encode())
+        return 23
+
+    async def _write_out(self, call: Call, options: Options, got: Fetched | None, url: str) -> None:
+        form = options.last("-w", "--write-out")
+        if not form:
+            return
+        page = got.page if got else Page(0)
+        for name, value in (
+            ("http_code", f"{page.status:03d}"),
+            ("response_code", f"{page.status:03d}"),
+            ("url_effective", got.url if got else url),
+            ("size_download", str(len(page.body))),
+            ("content_type", page.content_type),
+            ("time_total", "0.401213"),
+            ("remote_ip", ""),
+        ):
+            form = form.replace(f"%{{{name}}}", value)
+        await call.out(form.replace("\\n", "\n").replace("\\t", "\t").encode())
+
+    async def _fail(self, call: Call, options: Options, fault: Fault, _url: str) -> int:
+        if not options.has("-s", "--silent") or options.has("-S", "--show-error"):
+            await call.err(f"curl: ({fault.status}) {fault.text}\n".encode())
+        return fault.status
+
+
+def _head(got: Fetched) -> bytes:
+    page = got.page
+    if page.status == 400:
+        return b"HTTP/1.0 400 Bad Request\r\n\r\n"
+    return (
+        f"HTTP/2 {page.status} \r\ncontent-type: {page.content_type}\r\n"
+        f"content-length: {len(page.body)}\r\n\r\n"
+    ).encode()
+
+
+async def store(machine: Machine, call: Call, target: str, data: bytes) -> bool:
+    """Write a download where the caller may; False where it can't be written.
+
+    The shell does it, so that the caller's rights and umask count.
+    """
+    quoted = "'" + target.replace("'", "'\\''") + "'"
+    return await call.shell(f"cat > {quoted}", stdin=data) == 0
+
+
+class Wget:
+    """One machine's wget."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._web = Web(machine)
+
+    async def __call__(self, call: Call) -> int:
+        """Run one command line."""
+        long = (
+            *("output-document=", "quiet", "no-verbose", "timeout=", "tries=", "spider"),
+            *(
+                "no-check-certificate",
+                "ca-certificate=",
+                "server-response",
+                "https-only",
+                "version",
+            ),
+        )
+        argv = [{"-nv": "--no-verbose", "-qO-": "-qO-"}.get(word, word) for word in call.argv[1:]]
+        try:
+            options = split(argv, "O:qT:t:SV", long)
+        except UsageError as wrong:
+            await call.err(f"wget: unrecognized {wrong}\n".encode())
+            return 2
+        if not options.words:
+            await call.err(b"wget: missing URL\n")
+            return 1
+        quiet = options.has("-q", "--quiet")
+        url = options.words[0]
+        ca_path = options.last("--ca-certificate")
+        got = await self._web.get(
+            url,
+            verify=not options.has("--no-check-certificate"),
+            follow=True,
+            seconds=float(options.last("-T", "--timeout", default="0")),
+            ca=self._machine.files.read(ca_path) if ca_path else b"",
+        )
+        if isinstance(got, Fault):
+            if not quiet:
+                await call.err(f"wget: {got.text}\n".encode())
+            return got.wget_status
+        if got.page.status >= 400:
+            if not quiet:
+                reason = _REASONS.get(got.page.status, "Error")
+                await call.err(f"ERROR {got.page.status}: {reason}.\n".encode())
+            return 8
+        return await self._deliver(call, options, got, url)
+
+    async def _deliver(self, call: Call, options: Options, got: Fetched, url: str) -> int:
+        if options.has("--spider"):
+            return 0
+        target = options.last("-O", "--output-document")
+        target = target or urlsplit(url).path.rsplit("/", 1)[-1] or "index.html"
+        if target == "-":
+            await call.out(got.page.body)
+            return 0
+        if await store(self._machine, call, target, got.page.body):
+            return 0
+        await call.err(f"{target}: Permission denied\n".encode())
+        return 3
+
+
+PROGRAMS: dict[str, Callable[[Machine], Program]] = {"curl": Curl, "wget": Wget}
