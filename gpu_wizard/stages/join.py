@@ -207,7 +207,7 @@ def _clock_obstacle(now: Situation) -> Assessment | None:
     skew = now.clock_skew
     if skew is None or abs(skew) <= CLOCK_SKEW_SECONDS:
         return None
-    return blocked("join.clock-skew", seconds=abs(skew), side="ahead" if skew > 0 else "behind")
+    return blocked("join.clock-ahead" if skew > 0 else "join.clock-behind", seconds=abs(skew))
 
 
 def _install_obstacle(now: Situation) -> Assessment | None:
