@@ -95,6 +95,7 @@ RULES: dict[str, Rule] = {
     "sysctl": _starts(("-n",)),
     "systemctl": _first("is-active", "is-enabled", "is-system-running", "show", "status", "cat", "list-units", "list-unit-files"),
     "systemd-detect-virt": _any,
+    "tail": lambda arguments: len(arguments) == 3 and arguments[0] == "-n" and arguments[1].isdecimal() and arguments[2].startswith("/"),
     "test": _any,
     "timedatectl": _starts(("show",), ("show-timesync",)),
     "true": _any,

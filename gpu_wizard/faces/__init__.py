@@ -1,0 +1,1 @@
+"""Things that show events and make choices."""

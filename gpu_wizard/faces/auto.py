@@ -1,0 +1,214 @@
+"""The headless face: approves what the file asked for, and prints each stage as it goes, as text or JSON lines."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from gpu_wizard.faces import wording
+from gpu_wizard.faces.jsonlines import JsonLines
+from gpu_wizard.knowledge.texts import Language, sentence
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.events import (
+    ConnectionLost,
+    ConnectionRestored,
+    Diagnosed,
+    Event,
+    NodeFinished,
+    OutputReceived,
+    PlanMade,
+    SetupFinished,
+    StageAssessed,
+    StageFinished,
+    StageSettling,
+    StepFinished,
+    StepQuiet,
+    StepStarted,
+    SurveyStarted,
+)
+from gpu_wizard.model.stage import Assessment, Question
+
+
+class Headless:
+    """What both forms share: nobody answers but the file, and Ctrl-C asks to stop."""
+
+    def __init__(self) -> None:
+        """Nobody asked to stop yet."""
+        self._stop = False
+
+    async def choose(self, question: Question) -> str | None:
+        """Plans are approved, as the command line asked; nothing else is decided for a person."""
+        return {"approve": "approve", "failed": "stop"}.get(question.id)
+
+    def stop_requested(self) -> bool:
+        """Whether to stop after the step in hand."""
+        return self._stop
+
+    def request_stop(self) -> None:
+        """Stop after the step in hand."""
+        self._stop = True
+
+
+class JsonFace(Headless):
+    """One JSON object a line on standard output."""
+
+    def __init__(self, stream: TextIO, version: str) -> None:
+        """`version`: of the program."""
+        super().__init__()
+        self._lines = JsonLines(stream, version)
+
+    async def show(self, event: Event) -> None:
+        """Write one event."""
+        self._lines.write(event)
+
+
+class TextFace(Headless):
+    """Plain lines for a person: what was found, what is changed, the output as it comes, the verdict."""
+
+    def __init__(self, stream: TextIO, language: Language, order: tuple[str, ...]) -> None:
+        """`order`: the ids of all stages, the proof last."""
+        super().__init__()
+        self._stream, self._language, self._order = stream, language, order
+        self._fresh_line = True
+        self._plans: set[str] = set()
+
+    async def show(self, event: Event) -> None:
+        """Print one event."""
+        match event:
+            case SurveyStarted(node=node) if node and node not in self._plans:
+                self._plans.add(node)
+                self._say("", f"{node}")
+            case StageAssessed():
+                self._assessed(event)
+            case PlanMade():
+                self._plan(event)
+            case StepStarted():
+                self._say(f"   ► {event.number}. {wording.step_title(event.step, self._language)}")
+            case OutputReceived():
+                self._output(event.chunk.text)
+            case StepFinished():
+                self._step_finished(event)
+            case _:
+                self._rest(event)
+
+    def _rest(self, event: Event) -> None:
+        match event:
+            case StepQuiet():
+                self._say(f"     {self._word('quiet', seconds=f'{event.seconds:.0f}')}")
+            case StageSettling():
+                self._say(f"   … {wording.assessed(event.assessment, self._language)}")
+            case StageFinished():
+                self._stage_finished(event)
+            case ConnectionLost():
+                self._say(f"   ! {self._word('lost', host=event.host)}")
+            case ConnectionRestored():
+                self._say(
+                    f"   ✓ {self._word('restored', host=event.host, seconds=f'{event.seconds:.0f}')}"
+                )
+            case Diagnosed():
+                self._say(f"   × {sentence('signature', event.signature, {}, self._language)}")
+            case NodeFinished():
+                self._node_finished(event)
+            case SetupFinished():
+                self._setup_finished(event)
+
+    def _assessed(self, event: StageAssessed) -> None:
+        self._say(
+            f" {self._mark(event.assessment.state)}{self._title(event.stage)}: {self._judged(event.assessment)}"
+        )
+        for found in event.found if event.assessment.state != "done" else ():
+            label, value = wording.row(found, self._language)
+            self._say(f"     {wording.GLYPHS.get(found.state or '', ' ')} {label}: {value}")
+        for note in wording.notes(event.assessment, self._language):
+            self._say(f"     ! {note}")
+        self._advise(event.assessment)
+
+    def _advise(self, assessment: Assessment) -> None:
+        if assessment.question is not None:
+            for line in wording.recording_line(assessment.question, self._language).splitlines():
+                self._say(f"     {line}")
+        for line in wording.advice(assessment, self._language).splitlines():
+            self._say(f"     → {line}")
+
+    def _plan(self, event: PlanMade) -> None:
+        head = self._word(
+            "foreseen" if event.provisional else "will-do", count=str(len(event.plan))
+        )
+        self._say(f"   {self._title(event.stage)}. {head}")
+        for number, step in enumerate(event.plan, 1):
+            where = wording.place(step.action, self._language)
+            self._say(f"   {number}. {wording.step_title(step, self._language)}")
+            self._say(f"      $ {wording.command(step.action)}{f'   ({where})' if where else ''}")
+            if wording.risk(step, self._language):
+                self._say(f"      ! {wording.risk(step, self._language)}")
+            for line in event.diffs.get(step.id, "").splitlines():
+                self._say(f"      {line}")
+
+    def _step_finished(self, event: StepFinished) -> None:
+        self._break()
+        if event.outcome == "failed" and event.error is not None:
+            self._error(event.error, "     × ")
+        elif event.outcome == "undone":
+            self._say(
+                f"     ↶ {self._word('undone', step=sentence('step', event.step, {}, self._language))}"
+            )
+        else:
+            changed = self._word("changed" if event.changed else "unchanged")
+            self._say(f"     ✓ {changed} · {event.seconds:.1f} s")
+
+    def _stage_finished(self, event: StageFinished) -> None:
+        if event.error is not None:
+            self._error(event.error, "   × ")
+        count = self._word("changes", count=str(event.changes))
+        self._say(
+            f"   {self._mark(event.outcome)}{self._title(event.stage)}: {count} · {event.seconds:.1f} s"
+        )
+
+    def _node_finished(self, event: NodeFinished) -> None:
+        if event.error is not None:
+            self._error(event.error, " × ")
+        self._say("", f"{event.node}: {self._mark(event.outcome)}")
+        for stage in self._order:
+            state = event.states.get(stage)
+            if state:
+                self._say(f"   {self._mark(state)}{self._title(stage)}")
+
+    def _setup_finished(self, event: SetupFinished) -> None:
+        changes = self._word("changes" if event.changes else "no-changes", count=str(event.changes))
+        planned = f" · {self._word('planned', count=str(event.planned))}" if event.plan else ""
+        self._say("", f"{self._mark(event.outcome)}{changes}{planned}")
+        if event.folder:
+            self._say(self._word("folder", path=event.folder))
+
+    def _judged(self, assessment: Assessment) -> str:
+        return wording.assessed(assessment, self._language)
+
+    def _mark(self, state: str) -> str:
+        return f"{wording.GLYPHS[state]} {sentence('state', state, {}, self._language)}  "
+
+    def _title(self, stage: str) -> str:
+        return sentence("stage", stage, {}, self._language)
+
+    def _word(self, word: str, **params: str) -> str:
+        return sentence("word", word, params, self._language)
+
+    def _error(self, error: WizardError, prefix: str) -> None:
+        first, *rest = wording.error_lines(error, self._language)
+        self._say(f"{prefix}{first}", *(f"     {line}" for line in rest))
+
+    def _output(self, text: str) -> None:
+        """The output as it comes, set in; the last line may go on in the next chunk."""
+        for part in text.splitlines(keepends=True):
+            self._stream.write(f"     | {part}" if self._fresh_line else part)
+            self._fresh_line = part.endswith(("\n", "\r"))
+        self._stream.flush()
+
+    def _break(self) -> None:
+        if not self._fresh_line:
+            self._stream.write("\n")
+            self._fresh_line = True
+
+    def _say(self, *lines: str) -> None:
+        self._break()
+        for line in lines:
+            self._stream.write(f"{line}\n")
+        self._stream.flush()

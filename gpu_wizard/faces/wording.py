@@ -1,0 +1,109 @@
+"""Events, plans and errors in words, for every face that writes plain text."""
+
+from __future__ import annotations
+
+import shlex
+
+from gpu_wizard.knowledge.texts import Language, next_step, sentence
+from gpu_wizard.model.action import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    PutFile,
+    RestoreFile,
+    Run,
+    Step,
+)
+from gpu_wizard.model.errors import InputListError, WizardError
+from gpu_wizard.model.stage import Assessment, Found, Question
+
+GLYPHS = {
+    "done": "✓",
+    "needed": "●",
+    "waiting": "○",
+    "blocked": "■",
+    "unknown": "?",
+    "running": "►",
+    "failed": "×",
+    "stopped": "□",
+    "skipped": "–",
+}
+
+
+def assessed(assessment: Assessment, language: Language) -> str:
+    """An assessment as a sentence."""
+    return sentence("reason", assessment.code, assessment.params, language)
+
+
+def advice(assessment: Assessment, language: Language) -> str:
+    """What a person does next about an assessment; "" where nothing is to be done."""
+    return next_step("reason", assessment.code, assessment.params, language)
+
+
+def notes(assessment: Assessment, language: Language) -> list[str]:
+    """What else is worth saying."""
+    return [sentence("note", note.code, note.params, language) for note in assessment.notes]
+
+
+def row(found: Found, language: Language) -> tuple[str, str]:
+    """A row of *Found*: label and value."""
+    return sentence("found", found.id, {}, language), found.value or sentence(
+        "word", "none", {}, language
+    )
+
+
+def step_title(step: Step, language: Language) -> str:
+    """What a step does and why."""
+    return sentence("step", step.id, step.params, language)
+
+
+def risk(step: Step, language: Language) -> str:
+    """What else a step disturbs; "" for nothing."""
+    return sentence("risk", step.risk.code, step.risk.params, language) if step.risk else ""
+
+
+def command(action: Action) -> str:
+    """An action as the command or the act that it is."""
+    match action:
+        case Run():
+            environment = [f"{key}={value}" for key, value in action.environment]
+            words = (*(("env", *environment) if environment else ()), *action.argv)
+            return f"{'sudo ' if action.root else ''}{shlex.join(words)}"
+        case PutFile(content=None):
+            return f"remove {action.path}"
+        case PutFile():
+            return f"write {action.path} (mode {action.mode:04o})"
+        case RestoreFile():
+            return f"put back {action.path}" if action.backup else f"remove {action.path}"
+        case ApplyObject():
+            return f"apply {_object(action.kind, action.namespace, action.name)}"
+        case DeleteObject():
+            return f"delete {_object(action.kind, action.namespace, action.name)}"
+
+
+def _object(kind: str, namespace: str, name: str) -> str:
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def place(action: Action, language: Language) -> str:
+    """Where an action happens, if not on the node itself; "" there."""
+    on = getattr(action, "on", "node")
+    return sentence("word", "on-control-plane", {}, language) if on == "control_plane" else ""
+
+
+def error_lines(error: WizardError, language: Language) -> list[str]:
+    """An error for a person: what happened and where, its last lines, what to do next."""
+    if isinstance(error, InputListError):
+        return [line for each in error.errors for line in error_lines(each, language)]
+    lines = [str(error), *(f"  | {line}" for line in error.lines[-10:])]
+    following = error.next_step or next_step("error", error.code, error.params, language)
+    return [*lines, f"  {following}"] if following else lines
+
+
+def recording_line(question: Question, language: Language) -> str:
+    """The line of a setup file that answers a question, for whoever runs without a person."""
+    options = ", ".join(option.id for option in question.options if option.id != "stop")
+    head = sentence("word", "add-choice", {"options": options}, language)
+    return (
+        f'{head}\n  [choices]\n  "{question.id}" = "{question.default or question.options[0].id}"'
+    )
