@@ -1,0 +1,224 @@
+"""The bed: sites and registry, a control plane, and machines that come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from . import cgroups, network
+from .authority import issue, new_authority
+from .images import images
+from .machine import Machine, Result, Supplies
+from .packages import repository
+from .places import SOURCES
+from .programs import K3S_VERSION, programs
+from .rootfs import rootfs
+from .web import HOST_NAMES, Registry, Sites, serve
+
+SERVER = ("srv", "10.123.0.10")
+SERVER_URL = f"https://{SERVER[1]}:6443"
+K3S_VARIABLE = "GPU_WIZARD_K3S"
+NODE_MARK = b"BEDNODE:00000000"
+STAND_IN = b'#!/bin/sh\nexec /opt/bed/bin/kube k3s "$@"\n'
+SERVER_CONFIG = """
+flannel-backend: none
+disable-network-policy: true
+disable: [traefik, servicelb, metrics-server, coredns, local-storage]
+write-kubeconfig-mode: "0600"
+"""
+
+T = TypeVar("T")
+Object = dict[str, Any]
+
+
+def until(what: str, ask: Callable[[], T | None], seconds: float = 30, every: float = 0.1) -> T:
+    """The first answer that is true.
+
+    Raises:
+        AssertionError: there was none in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+class Bed:
+    """Entered inside the bed's own namespaces (`apart`), where addresses are constants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.packages = repository(programs())
+        authority = new_authority("gpu-wizard test bed")
+        network.make_bridge()
+        k3s, installer = k3s_and_installer()
+        self.sites = Sites(self.packages, installer, k3s)
+        self.registry = Registry(images(programs()))
+        serve((network.GATEWAY, 443), self.sites.respond, issue(authority, HOST_NAMES, folder))
+        serve((network.GATEWAY, 5000), self.registry.respond)
+        key = folder / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        self.supplies = Supplies(
+            rootfs=rootfs(),
+            programs=programs(),
+            folder=folder,
+            owner=owner(),
+            public_key=key.with_suffix(".pub").read_text(),
+            private_key=key,
+            authority=authority.pem,
+        )
+        self.machines: dict[str, Machine] = {}
+        self._next = 21
+
+    @property
+    def server(self) -> Machine:
+        """The control plane's machine."""
+        return self.machines[SERVER[0]]
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the cluster's admin, usable from here."""
+        return self.folder / "kubeconfig"
+
+    def add(self, name: str, *, cards: int = 0, address: str = "", disk_mb: int = 4096) -> Machine:
+        """A booted machine of that name with so many cards, driver loaded."""
+        if not address:
+            address, self._next = f"10.123.0.{self._next}", self._next + 1
+        machine = Machine(name, address, self.supplies, {SERVER[1]: SERVER[0]}, disk_mb)
+        machine.make()
+        self.machines[name] = machine
+        give_cards(machine, cards)
+        (machine.root / "etc/rancher/k3s").mkdir(parents=True)
+        (machine.root / "etc/rancher/k3s/registries.yaml").write_text((SOURCES / "node/registries.yaml").read_text())
+        machine.boot()
+        return machine
+
+    def remove(self, name: str) -> None:
+        """The machine is gone; its Node, if any, stays in the cluster."""
+        self.machines.pop(name).remove()
+
+    def start_server(self, *, with_agent: bool = False, cards: int = 0) -> Machine:
+        """A control plane by K3s's installer; `with_agent`: it is a node too."""
+        machine = self.add(SERVER[0], cards=cards, address=SERVER[1])
+        extra = "" if with_agent else "disable-agent: true\n"
+        machine.put("/etc/rancher/k3s/config.yaml", SERVER_CONFIG + extra)
+        install_k3s(machine, "server")
+        text = machine.sh("cat /etc/rancher/k3s/k3s.yaml").replace("127.0.0.1", SERVER[1])
+        self.kubeconfig.write_text(text)
+        self.kubeconfig.chmod(0o600)
+        return machine
+
+    def kubectl_run(self, *arguments: str, text_in: str = "", seconds: float = 60) -> Result:
+        """kubectl as admin; how it ended."""
+        command = [str(self.supplies.programs / "kube"), "kubectl", *arguments]
+        done = subprocess.run(
+            command,
+            input=text_in,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def kubectl(self, *arguments: str, text_in: str = "") -> str:
+        """kubectl's output.
+
+        Raises:
+            AssertionError: it failed; with its words.
+        """
+        result = self.kubectl_run(*arguments, text_in=text_in)
+        assert result.status == 0, f"kubectl {' '.join(arguments)}: {result.err}"
+        return result.out
+
+    def get(self, *arguments: str) -> Object:
+        """An object, or a list of them, as JSON."""
+        found: Object = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def apply(self, *objects: Object) -> None:
+        """Applied as a user would, on the client's side, with strict validation."""
+        self.kubectl("apply", "--validate=strict", "-f", "-", text_in=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def ready(self, node: str) -> bool:
+        """The Node is there and Ready."""
+        result = self.kubectl_run("get", "node", node, "-o", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+        return result.status == 0 and result.out == "True"
+
+    def allocatable(self, node: str, resource: str = "nvidia.com/gpu") -> int:
+        """How many of a resource the Node offers; 0 if it does not know it."""
+        return int(self.get("node", node)["status"]["allocatable"].get(resource, 0))
+
+    def tidy(self) -> None:
+        """Nothing of a test stays in the cluster: Nodes, pods, DaemonSets, classes of other owners, tokens."""
+        everywhere = ("--all-namespaces", "--ignore-not-found", "--force", "--grace-period=0", "--wait=false")
+        self.kubectl_run("delete", "daemonset,deployment,configmap", "-l", "!kubernetes.io/bootstrapping", "-n", "kube-system", "--field-selector", "metadata.name!=extension-apiserver-authentication,metadata.name!=kube-root-ca.crt,metadata.name!=kube-apiserver-legacy-service-account-token-tracking", "--ignore-not-found", "--wait=false")
+        self.kubectl_run("delete", "nodes", "--all", "--wait=false")
+        self.kubectl_run("delete", "pods", "--all", *everywhere)
+        self.kubectl_run("delete", "daemonsets", "--all", *everywhere)
+
+
+def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
+    """Puts cards and the user-space part of the driver into a machine that is off."""
+    root = machine.root
+    (root / "etc" / "bed").mkdir(exist_ok=True)
+    (root / "etc/bed/cards").write_text(f"{count}\n")
+    (root / "etc/bed/driver").write_text(f"{driver}\n")
+    if count == 0 or driver == "absent":
+        return
+    mark = int(machine.address.rpartition(".")[2])
+    library = (machine.supplies.programs / "libnvml.so").read_bytes().replace(NODE_MARK, b"BEDNODE:%08x" % mark)
+    folder = root / "usr/lib/x86_64-linux-gnu"
+    for name in ("libnvidia-ml.so", "libcuda.so"):
+        (folder / f"{name}.580.95.05").write_bytes(library)
+        (folder / f"{name}.1").symlink_to(f"{name}.580.95.05")
+    smi = root / "usr/bin/nvidia-smi"
+    smi.write_bytes((machine.supplies.programs / "nvidia-smi").read_bytes())
+    smi.chmod(0o755)
+    subprocess.run(["chroot", str(root), "ldconfig"], check=True)
+
+
+def k3s_and_installer() -> tuple[bytes, Path]:
+    """The stand-in and our installer, or a real K3s named by the person at the desk and the `install.sh` beside it."""
+    named = os.environ.get(K3S_VARIABLE)
+    if not named:
+        return STAND_IN, SOURCES / "node" / "install.sh"
+    return Path(named).read_bytes(), Path(named).with_name("install.sh")
+
+
+def install_k3s(machine: Machine, role: str, *, start: bool = True) -> None:
+    """K3s by its installer, as its documentation says."""
+    variables = f"INSTALL_K3S_VERSION={K3S_VERSION} INSTALL_K3S_SKIP_START={'false' if start else 'true'}"
+    machine.sh(f"curl -sfL https://get.k3s.io | {variables} sh -s - {role}", seconds=120)
+
+
+def owner() -> int:
+    """The process that names this bed's control groups, as the host numbers it."""
+    return int(os.environ.get("GPU_WIZARD_BED_OWNER", os.getpid()))
+
+
+@contextlib.contextmanager
+def bed() -> Iterator[Bed]:
+    """A bed, and nothing of it afterwards."""
+    cgroups.remove_orphans()
+    with tempfile.TemporaryDirectory(prefix="gpu-wizard-bed-") as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "bed", folder], check=True)
+        made = Bed(Path(folder))
+        try:
+            yield made
+        finally:
+            for name in list(made.machines):
+                made.remove(name)
+            cgroups.remove(owner())
+            subprocess.run(["umount", "-l", folder], check=True)
