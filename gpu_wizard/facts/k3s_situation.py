@@ -111,7 +111,8 @@ class Situation:
     @property
     def configured_at(self) -> float:
         """When configuration or token last changed."""
-        return float(max(self.config.newest_mtime, self.files.our_token_at))
+        token_at = self.files.our_token_at if self.is_ours else 0
+        return float(max(self.config.newest_mtime, token_at))
 
     @property
     def is_configured(self) -> bool:

@@ -45,7 +45,7 @@ class Join(Stage[JoinFacts]):
     def assess(self, facts: JoinFacts, spec: Spec) -> Assessment:
         """Member, on its way, or outside; and what stands in the way."""
         if isinstance(facts.units, Unknown):
-            return unknown(facts.units.code)
+            return unknown(facts.units.code, detail=facts.units.detail)
         if isinstance(facts.units, Absent):
             return blocked("join.needs-systemd")
         now = Situation(facts, spec)
@@ -80,9 +80,13 @@ def _running(now: Situation) -> Assessment:
     node = now.facts.node
     if isinstance(node, Unknown):
         comes_back = node.code in _API_COMES_BACK and now.age < SETTLE_SECONDS
-        return waiting("join.api-away", settling=True) if comes_back else unknown(node.code)
+        return (
+            waiting("join.api-away", settling=True)
+            if comes_back
+            else unknown(node.code, detail=node.detail)
+        )
     if isinstance(now.facts.boot_id, Unknown):
-        return unknown(now.facts.boot_id.code)
+        return unknown(now.facts.boot_id.code, detail=now.facts.boot_id.detail)
     cause = None if now.journal.healthy else now.journal.cause
     if cause:
         return _fault(now, cause)
@@ -90,7 +94,7 @@ def _running(now: Situation) -> Assessment:
         return _without_node(now)
     if not now.is_this_boot(node.value):
         if now.age < REGISTER_SECONDS:
-            return waiting("join.node-not-ready", settling=True, node=node.value.name)
+            return waiting("join.node-not-ready", settling=True, **now.names, text="")
         return blocked("join.node-is-other-host", **now.names)
     if not now.journal.healthy:
         return _awaited(now, "join.containerd-starting")
@@ -149,7 +153,7 @@ def _idle(now: Situation) -> Assessment:
     if now.unit.name == SERVER:
         return needed("join.server-stopped", **now.names)
     if isinstance(facts.node, Unknown):
-        return unknown(facts.node.code)
+        return unknown(facts.node.code, detail=facts.node.detail)
     if not join.is_valid_name(spec.kubernetes_node):
         return blocked("join.name-invalid", name=spec.kubernetes_node)
     stranger = now.stranger
