@@ -1,0 +1,1 @@
+"""Machines as adapters: one way to ask and to act, over SSH or on this machine."""

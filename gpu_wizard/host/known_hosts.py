@@ -1,0 +1,134 @@
+"""The known_hosts files of OpenSSH: which keys are on record for a machine, where, and a new line written.
+
+Source: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fnmatch
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SSH_PORT = 22
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """A key that a machine showed. `fingerprint` as `ssh-keygen -l` writes it: `SHA256:…`.
+
+    `file`: the known_hosts file that trusting it adds a line to. `key`: the public key, base64.
+    """
+
+    host: str
+    port: int
+    algorithm: str
+    fingerprint: str
+    file: str
+    key: str
+
+    @property
+    def entry(self) -> str:
+        """The machine's name as known_hosts writes it."""
+        return host_entry(self.host, self.port)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A line of a known_hosts file. `marker`: empty, `@cert-authority` or `@revoked`."""
+
+    file: str
+    line: int
+    marker: str
+    algorithm: str
+    key: str
+
+
+def host_entry(host: str, port: int) -> str:
+    """A machine's name in known_hosts; the port shows where it is not 22."""
+    return host if port == SSH_PORT else f"[{host}]:{port}"
+
+
+def fingerprint(key: str) -> str:
+    """`SHA256:…` of a public key in base64."""
+    digest = hashlib.sha256(base64.b64decode(key)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def known_keys(files: Iterable[Path], host: str, port: int) -> tuple[KnownKey, ...]:
+    """Every line for this machine; a file that can't be read holds none."""
+    found: list[KnownKey] = []
+    for file in files:
+        try:
+            text = file.read_text(errors="replace")
+        except OSError:
+            continue
+        for number, line in enumerate(text.splitlines(), start=1):
+            known = _parsed(line, str(file), number, host_entry(host, port))
+            if known is not None:
+                found.append(known)
+    return tuple(found)
+
+
+def _parsed(line: str, file: str, number: int, entry: str) -> KnownKey | None:
+    words = line.split()
+    marker = words.pop(0) if words and words[0].startswith("@") else ""
+    if len(words) < 3 or words[0].startswith("#") or not _matches(words[0], entry):
+        return None
+    return KnownKey(file, number, marker, words[1], words[2])
+
+
+def _matches(pattern: str, entry: str) -> bool:
+    if pattern.startswith("|1|"):
+        with contextlib.suppress(ValueError):
+            _, _, salt, digest = pattern.split("|")
+            wanted = hmac.new(base64.b64decode(salt), entry.encode(), "sha1").digest()
+            return hmac.compare_digest(wanted, base64.b64decode(digest))
+        return False
+    patterns = pattern.lower().split(",")
+    unwanted = [one[1:] for one in patterns if one.startswith("!")]
+    name = entry.lower()
+    return any(_like(name, one) for one in patterns) and not any(_like(name, o) for o in unwanted)
+
+
+def _like(name: str, pattern: str) -> bool:
+    # Brackets are literal in known_hosts, and a class of characters in fnmatch.
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def remember(key: HostKey) -> None:
+    """Add a line for this key; names are hashed where the file does so already. Raises: OSError.
+
+    The file is written beside, synced and renamed, its mode kept, so that no line is ever lost.
+    """
+    path = Path(key.file).expanduser().resolve()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    old = path.read_bytes() if path.exists() else b""
+    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o600
+    name = _hashed(key.entry) if b"|1|" in old else key.entry
+    gap = b"" if not old or old.endswith(b"\n") else b"\n"
+    line = f"{name} {key.algorithm} {key.key}\n".encode()
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(old + gap + line)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _hashed(entry: str) -> str:
+    salt = secrets.token_bytes(20)
+    digest = hmac.new(salt, entry.encode(), "sha1").digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"

@@ -1,0 +1,247 @@
+"""Logging in with asyncssh: configuration, jump hosts, host key, keys, agent, password.
+
+Every attempt runs without a person; whoever has to be asked is asked between two attempts, so that each attempt
+has a short time limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import asyncssh
+
+from gpu_wizard.host.known_hosts import HostKey, KnownKey, fingerprint, known_keys, remember
+from gpu_wizard.host.ssh_errors import translated
+from gpu_wizard.host.target import SshOptions, SshTarget
+from gpu_wizard.host.trust import judge, refused
+from gpu_wizard.model.errors import AccessError, TrustError, WizardError
+from gpu_wizard.model.secret import Secret
+
+KEEPALIVE_SECONDS = 15
+KEEPALIVE_MISSES = 3
+LOGIN_SECONDS = 30.0
+"""For authentication, once the host has shown its key: PAM and name look-ups of the host may take long."""
+
+PASSWORD_TRIES = 3
+_SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+_KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+
+
+@dataclass
+class Login:
+    """A connection, and those of the jump hosts that carry it."""
+
+    connection: asyncssh.SSHClientConnection
+    jumps: tuple[asyncssh.SSHClientConnection, ...] = ()
+
+    def close(self) -> None:
+        """Close all of them."""
+        for one in (self.connection, *self.jumps):
+            one.close()
+
+
+async def log_in(target: SshTarget, options: SshOptions) -> Login:
+    """Connect, through jump hosts where configured. Raises: UnreachableError, TrustError, AccessError."""
+    jumps: list[asyncssh.SSHClientConnection] = []
+    try:
+        route = await _settings(target, options)
+        for name in _jump_names(route.tunnel):
+            via = jumps[-1] if jumps else None
+            hop = SshTarget.parse(name)
+            jumps.append(await _Attempts(hop, replace(options, password=None), via).connect())
+        via = jumps[-1] if jumps else None
+        connection = await _Attempts(target, options, via).connect()
+    except BaseException:
+        for jump in jumps:
+            jump.close()
+        raise
+    return Login(connection, tuple(jumps))
+
+
+def _jump_names(tunnel: object) -> list[str]:
+    return tunnel.split(",") if isinstance(tunnel, str) and tunnel.lower() != "none" else []
+
+
+def _arguments(target: SshTarget, options: SshOptions) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "host": target.host,
+        "agent_forwarding": False,
+        "keepalive_interval": KEEPALIVE_SECONDS,
+        "keepalive_count_max": KEEPALIVE_MISSES,
+    }
+    if target.user:
+        arguments["username"] = target.user
+    if target.port is not None:
+        arguments["port"] = target.port
+    if options.config_file is not None:
+        arguments["config"] = [str(options.config_file)]
+    if options.identity_files:
+        arguments["client_keys"] = [str(file) for file in options.identity_files]
+    return arguments
+
+
+async def _settings(target: SshTarget, options: SshOptions) -> asyncssh.SSHClientConnectionOptions:
+    """What the user's SSH configuration makes of a target."""
+    arguments = _arguments(target, options)
+    arguments.setdefault("config", ())
+    try:
+        settings = await asyncssh.SSHClientConnectionOptions.construct(None, **arguments)
+    except (OSError, ValueError, asyncssh.Error) as error:
+        raise translated(error, target) from error
+    return cast("asyncssh.SSHClientConnectionOptions", settings)
+
+
+class _Client(asyncssh.SSHClient):
+    """The hooks of one attempt: judges the host key, and hands out a password once."""
+
+    def __init__(self, verdict: Callable[[HostKey], bool], password: Secret | None) -> None:
+        self._verdict = verdict
+        self._password = password
+        self.wanted_password = False
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        algorithm, text = key.export_public_key("openssh").decode().split()[:2]
+        return self._verdict(HostKey(host, port, algorithm, fingerprint(text), "", text))
+
+    def password_auth_requested(self) -> str | None:
+        self.wanted_password = True
+        password, self._password = self._password, None
+        return password.reveal().decode() if password is not None else None
+
+    def kbdint_auth_requested(self) -> str | None:
+        self.wanted_password = True
+        return "" if self._password is not None else None
+
+    def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        if not prompts:
+            return []
+        password, self._password = self._password, None
+        if password is None or len(prompts) != 1:
+            return None
+        return [password.reveal().decode()]
+
+
+@dataclass
+class _Attempts:
+    """The attempts to log in to one machine, and what was learned between them."""
+
+    target: SshTarget
+    options: SshOptions
+    via: asyncssh.SSHClientConnection | None
+    shown: HostKey | None = field(default=None, init=False)
+    trouble: TrustError | None = field(default=None, init=False)
+    known: list[KnownKey] = field(default_factory=list, init=False)
+    files: list[Path] = field(default_factory=list, init=False)
+
+    async def connect(self) -> asyncssh.SSHClientConnection:
+        settings = await _settings(self.target, self.options)
+        self._look_up(settings)
+        password, tries = self.options.password, 0
+        while True:
+            client = _Client(self._verdict, password)
+            try:
+                return await self._attempt(client)
+            except asyncssh.HostKeyNotVerifiable as error:
+                if self.trouble is not None:
+                    raise self.trouble from error
+                if self.shown is None:
+                    raise translated(error, self.target) from error
+                await self._ask_trust(self.shown)
+            except asyncssh.PermissionDenied as error:
+                tries += 1
+                password = await self._ask_password(client, settings.username, tries)
+                if password is None:
+                    raise self._denied(settings.username) from error
+            except (OSError, ValueError, asyncssh.Error) as error:
+                raise translated(error, self.target) from error
+
+    async def _attempt(self, client: _Client) -> asyncssh.SSHClientConnection:
+        arguments = _arguments(self.target, self.options)
+        authorities = [_public_key(one) for one in self.known if one.marker == "@cert-authority"]
+        arguments |= {
+            "client_factory": lambda: client,
+            "known_hosts": ([], authorities, []),
+            "tunnel": self.via,
+        }
+        if not authorities:
+            arguments["server_host_key_algs"] = _wanted_types(self.known)
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.options.connect_seconds) as limit:
+
+            def key_was_good() -> None:
+                limit.reschedule(loop.time() + LOGIN_SECONDS)
+
+            self._key_was_good = key_was_good
+            return await asyncssh.connect(**arguments)
+
+    def _look_up(self, settings: asyncssh.SSHClientConnectionOptions) -> None:
+        user_files = settings.config.get("UserKnownHostsFile", ["~/.ssh/known_hosts"])
+        names = [self.options.known_hosts] if self.options.known_hosts else user_files
+        files = [Path(str(name)).expanduser() for name in names]  # type: ignore[attr-defined]  # the library says object
+        self.files = files or [Path("~/.ssh/known_hosts").expanduser()]
+        self._host = settings.host_key_alias or settings.host
+        self._port = 22 if settings.host_key_alias else settings.port
+        self.known = list(known_keys((*files, _SYSTEM_KNOWN_HOSTS), self._host, self._port))
+
+    def _verdict(self, key: HostKey) -> bool:
+        self.shown = replace(key, host=self._host, port=self._port, file=str(self.files[0]))
+        try:
+            good = judge(self.shown, self.known, self.target.host_key) == "known"
+        except TrustError as error:
+            self.trouble = error
+            return False
+        if good:
+            self._key_was_good()
+        return good
+
+    async def _ask_trust(self, shown: HostKey) -> None:
+        if self.options.trust is None or not await self.options.trust(shown):
+            raise refused(shown)
+        self.known.append(KnownKey(shown.file, 0, "", shown.algorithm, shown.key))
+        try:
+            remember(shown)
+        except OSError as error:
+            raise WizardError(
+                "known-hosts-not-written",
+                f"{shown.file} could not be written: {error.strerror}.",
+            ) from error
+
+    async def _ask_password(self, client: _Client, user: str, tries: int) -> Secret | None:
+        ask = self.options.ask_password
+        if not client.wanted_password or ask is None or tries > PASSWORD_TRIES:
+            return None
+        return await ask(f"SSH password of {user}@{self.target.host}")
+
+    def _denied(self, user: str) -> AccessError:
+        where = translated(asyncssh.PermissionDenied("refused"), self.target).where
+        return AccessError(
+            "login-refused",
+            f"{self.target.host} refused the login of {user}: no key and no password was accepted.",
+            where,
+            f"See whether `ssh {self.target}` works; load a key with a passphrase into the agent by `ssh-add`.",
+        )
+
+
+def _public_key(known: KnownKey) -> asyncssh.SSHKey:
+    return asyncssh.import_public_key(f"{known.algorithm} {known.key}")
+
+
+def _wanted_types(known: Sequence[KnownKey]) -> list[str]:
+    """Key types to ask for: those on record first, or a host with several keys would look changed."""
+    on_record = {"rsa-sha2" if one.algorithm == "ssh-rsa" else one.algorithm for one in known}
+    return sorted(_KEY_TYPES, key=lambda name: not any(name.startswith(one) for one in on_record))

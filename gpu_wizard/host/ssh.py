@@ -1,0 +1,189 @@
+"""Machines over SSH: one asyncssh connection each, held until closed, opened anew where it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, cast
+
+import asyncssh
+
+from gpu_wizard.host.lines import Secrets
+from gpu_wizard.host.login import Login, log_in
+from gpu_wizard.host.process import CHUNK_BYTES, Process
+from gpu_wizard.host.shell import ShellHost, ShellReader
+from gpu_wizard.host.ssh_errors import lost
+from gpu_wizard.host.sudo import Sudo
+from gpu_wizard.host.target import SshOptions, SshTarget
+from gpu_wizard.host.tunnel import LocalEndpoint, Tunnel
+from gpu_wizard.model.errors import UnreachableError, Where
+from gpu_wizard.model.line import Stream
+
+OPEN_SECONDS = 30.0
+"""For a channel on an open connection; a dead connection is noticed by its keepalive after 45 s at most."""
+
+WINDOW_BYTES = 4 << 20
+"""What the host may send ahead of who reads it: 100 MB/s at a round trip of 40 ms."""
+
+_LOST = (OSError, asyncssh.DisconnectError)
+
+
+class SshProcess:
+    """A command on a channel of its own. See `Process`."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes], host: str) -> None:
+        self._process = process
+        self._host = host
+
+    @property
+    def exit_status(self) -> int | None:
+        """The exit status, once the host has told it."""
+        code = self._process.returncode
+        return code if code is None or code >= 0 else 128 - code
+
+    async def write(self, data: bytes) -> None:
+        """Send to standard input; a command that is gone takes nothing."""
+        with contextlib.suppress(*_LOST):
+            self._process.stdin.write(data)
+            await self._process.stdin.drain()
+
+    def end_input(self) -> None:
+        """Close standard input."""
+        with contextlib.suppress(*_LOST):
+            self._process.stdin.write_eof()
+
+    async def read(self, stream: Stream) -> bytes:
+        """The next bytes of a stream; empty at its end. Raises: UnreachableError."""
+        reader = self._process.stdout if stream == "out" else self._process.stderr
+        try:
+            return await reader.read(CHUNK_BYTES)
+        except _LOST as error:
+            raise lost(self._host) from error
+
+    async def status(self) -> int:
+        """The exit status. Raises: UnreachableError: the channel ended without one."""
+        await self._process.wait_closed()
+        if self.exit_status is None:
+            raise lost(self._host)
+        return self.exit_status
+
+    def abandon(self) -> None:
+        """Close the channel at once."""
+        self._process.channel.abort()
+
+
+class SshTransport:
+    """Starts commands on one machine over one connection. See `Transport`."""
+
+    def __init__(self, target: SshTarget, options: SshOptions) -> None:
+        self._target = target
+        self._options = options
+        self._login: Login | None = None
+        self._connecting = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The machine, as the user wrote it."""
+        return str(self._target)
+
+    async def connect(self) -> None:
+        """Log in where there is no connection. Raises: UnreachableError, TrustError, AccessError."""
+        await self._connection()
+
+    async def open(self, command: str) -> Process:
+        """Start a command on a new channel."""
+        connection = await self._connection()
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                process = await connection.create_process(
+                    command, encoding=None, request_pty=False, window=WINDOW_BYTES
+                )
+        except asyncssh.ChannelOpenError as error:
+            if connection.is_closed():
+                raise lost(self.name) from error
+            message = f"{self.name} opens no further session: {error.reason}."
+            raise UnreachableError("session-refused", message, Where(host=self.name)) from error
+        except (TimeoutError, *_LOST) as error:
+            await self.close()
+            raise lost(self.name) from error
+        return SshProcess(cast("asyncssh.SSHClientProcess[bytes]", process), self.name)
+
+    async def open_port(
+        self, host: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection from the machine to a port that it reaches. Raises: UnreachableError."""
+        connection = await self._connection()
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                streams: Any = await connection.open_connection(host, port)
+        except (TimeoutError, asyncssh.ChannelOpenError, *_LOST) as error:
+            message = f"{self.name} does not reach {host}:{port}."
+            raise UnreachableError("tunnel-refused", message, Where(host=self.name)) from error
+        reader, writer = streams
+        return reader, writer
+
+    async def close(self) -> None:
+        """Close the connection."""
+        login, self._login = self._login, None
+        if login is not None:
+            login.close()
+
+    async def _connection(self) -> asyncssh.SSHClientConnection:
+        async with self._connecting:
+            if self._login is None or self._login.connection.is_closed():
+                await self.close()
+                self._login = await log_in(self._target, self._options)
+            return self._login.connection
+
+
+class SshReader(ShellReader):
+    """A machine over SSH, to ask alone. See `HostReader`."""
+
+    def __init__(self, transport: SshTransport, sudo: Sudo, known: Secrets) -> None:
+        super().__init__(transport, sudo, known)
+        self._ssh = transport
+        self._tunnels: list[Tunnel] = []
+
+    async def open_tunnel(self, host: str, port: int) -> LocalEndpoint:
+        """A port of this machine that leads to `host:port` as seen from there; open until `close`."""
+
+        async def far_end() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await self._ssh.open_port(host, port)
+
+        tunnel = Tunnel(far_end)
+        self._tunnels.append(tunnel)
+        return await tunnel.listen()
+
+    async def close(self) -> None:
+        """Close tunnels and connection; asking again opens the connection anew."""
+        tunnels, self._tunnels = self._tunnels, []
+        for tunnel in tunnels:
+            await tunnel.close()
+        await super().close()
+
+
+class SshHost(SshReader, ShellHost):
+    """A machine over SSH, to ask and to change. See `Host`."""
+
+
+async def connect_reader(target: SshTarget, options: SshOptions) -> SshReader:
+    """Log in to a machine that is only to be asked. Raises: UnreachableError, TrustError, AccessError."""
+    transport, sudo, known = _parts(target, options)
+    await transport.connect()
+    return SshReader(transport, sudo, known)
+
+
+async def connect(target: SshTarget, options: SshOptions) -> SshHost:
+    """Log in to a machine that may be changed. Raises: as `connect_reader`."""
+    transport, sudo, known = _parts(target, options)
+    await transport.connect()
+    return SshHost(transport, sudo, known)
+
+
+def _parts(target: SshTarget, options: SshOptions) -> tuple[SshTransport, Sudo, Secrets]:
+    known = Secrets()
+    for secret in (*options.secrets, options.password, options.sudo_password):
+        if secret is not None:
+            known.add(secret)
+    sudo = Sudo(str(target), known, options.sudo_password, options.ask_sudo_password)
+    return SshTransport(target, options), sudo, known

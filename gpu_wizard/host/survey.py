@@ -1,0 +1,139 @@
+"""One exchange of questions with one host: what was answered, and why the rest was not."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Mapping
+
+from gpu_wizard.host.files import files_found
+from gpu_wizard.host.lines import Secrets, clean_lines
+from gpu_wizard.host.process import Output, Transport
+from gpu_wizard.host.script import Given, Marks, Token, questions_script
+from gpu_wizard.host.sudo import RootAttempt, Sudo
+from gpu_wizard.model.errors import AccessError
+from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.question import Command, HostAnswer, HostAsk
+from gpu_wizard.model.question import Output as CommandOutput
+
+GRACE_SECONDS = 5.0
+"""How much later than its own time limit a question is given up here: then the host could not end it."""
+
+ANSWER_BYTES = 64 << 20
+COMMAND_BYTES = 96 << 10
+"""Linux takes at most 128 KiB in one argument; what is longer is asked in several exchanges."""
+
+_ENDED_BY_LIMIT = (124, 137, 143)
+"""`timeout` of coreutils, then KILL; busybox's ends by the signal itself."""
+
+
+class Survey:
+    """Asks numbered questions until each has an answer or a reason why not."""
+
+    def __init__(self, transport: Transport, sudo: Sudo, known: Secrets) -> None:
+        self._transport = transport
+        self._sudo = sudo
+        self._secrets = known
+
+    async def ask(self, asks: Mapping[int, HostAsk]) -> dict[int, HostAnswer]:
+        """All answers. Raises: UnreachableError: the connection was lost, and what was asked with it."""
+        answers: dict[int, HostAnswer] = {}
+        while left := {number: asked for number, asked in asks.items() if number not in answers}:
+            given = await self._exchange(_portion(left))
+            answers.update(given)
+        return answers
+
+    async def _exchange(self, asks: Mapping[int, HostAsk]) -> dict[int, HostAnswer]:
+        """At least one answer; a question that hangs ends the exchange with it."""
+        plain = {number: asked for number, asked in asks.items() if not asked.root}
+        rooted = {number: asked for number, asked in asks.items() if asked.root}
+        root: RootAttempt | None = None
+        if rooted:
+            try:
+                root = self._sudo.attempt()
+            except AccessError as error:
+                return dict.fromkeys(rooted, _refused(error))
+        token = Token()
+        script = questions_script(plain, token) if plain else ""
+        command = script + (root.command() if root else "exit 0\n")
+        process = await self._transport.open(f"exec sh -c {shlex.quote(command)}")
+        output = Output(process, ANSWER_BYTES)
+        try:
+            answers, hung = await self._listen(plain, token, output)
+            if root and not hung:
+                answers |= await self._ask_as_root(rooted, root, output)
+            return answers
+        finally:
+            await output.close()
+
+    async def _ask_as_root(
+        self, asks: Mapping[int, HostAsk], root: RootAttempt, output: Output
+    ) -> dict[int, HostAnswer]:
+        try:
+            await root.started(output)
+        except AccessError as error:
+            again = await self._sudo.learn(error)
+            return {} if again else dict.fromkeys(asks, _refused(error))
+        token = Token()
+        await output.process.write(questions_script(asks, token).encode())
+        output.process.end_input()
+        return (await self._listen(asks, token, output))[0]
+
+    async def _listen(
+        self, asks: Mapping[int, HostAsk], token: Token, output: Output
+    ) -> tuple[dict[int, HostAnswer], bool]:
+        """The answers as they come, and whether a question hung, which is then the last one answered."""
+        marks, clock = Marks(token), asyncio.get_running_loop().time
+        answers: dict[int, HostAnswer] = {}
+        for number, asked in asks.items():
+            began = clock()
+            end = began + asked.timeout_seconds + GRACE_SECONDS
+            while (given := marks.answer(number)) is None:
+                ended = output.ended
+                marks.read(output)
+                if marks.answer(number) is not None:
+                    continue
+                if ended:
+                    return answers | await self._unanswered(asks, answers, output), False
+                if not await output.more(max(0.0, end - clock())):
+                    return answers | {number: Unknown("timed-out")}, True
+            answers[number] = _answer(asked, given, clock() - began, self._secrets)
+        return answers, False
+
+    async def _unanswered(
+        self, asks: Mapping[int, HostAsk], answers: Mapping[int, HostAnswer], output: Output
+    ) -> dict[int, HostAnswer]:
+        """The script ended too early: nothing is known of the rest."""
+        await output.status()
+        said = bytes(output.held["err"] or output.held["out"])
+        why = Unknown("no-answer", " ".join(clean_lines(said, self._secrets, last=2)))
+        return {number: why for number in asks if number not in answers}
+
+
+def _portion(asks: Mapping[int, HostAsk]) -> dict[int, HostAsk]:
+    """As many of the first questions as fit into one command."""
+    portion: dict[int, HostAsk] = {}
+    size = 0
+    for number, asked in asks.items():
+        words = asked.argv if isinstance(asked, Command) else asked.patterns
+        size += 2 * len(" ".join(words).encode()) + 4096 * (not isinstance(asked, Command))
+        if portion and size > COMMAND_BYTES:
+            break
+        portion[number] = asked
+    return portion
+
+
+def _refused(error: AccessError) -> Unknown:
+    return Unknown(error.code, " ".join((error.message, *error.lines[-1:])))
+
+
+def _answer(asked: HostAsk, given: Given, seconds: float, known: Secrets) -> HostAnswer:
+    limit_reached = given.status == 124 or seconds >= 0.9 * asked.timeout_seconds
+    if given.status in _ENDED_BY_LIMIT and limit_reached:
+        return Unknown("timed-out")
+    if isinstance(asked, Command):
+        return CommandOutput(given.status, given.stdout, given.stderr)
+    if given.status != 0:
+        detail = " ".join(clean_lines(given.stderr, known, last=1))
+        return Unknown("unreadable", detail)
+    return files_found(given.stdout, asked)

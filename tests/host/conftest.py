@@ -1,0 +1,66 @@
+"""Real servers and users for the tests of hosts."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from openssh import SSHD, Sshd, running_sshd
+
+MakeUser = Callable[..., str]
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make users and mounts")
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """One server for the tests that do not harm it."""
+    if shutil.which(SSHD) is None:
+        pytest.skip("no OpenSSH server here (Debian package openssh-server)")
+    if os.geteuid() != 0:
+        pytest.skip("the server logs in as root and as made users: needs root")
+    folder = tmp_path_factory.mktemp("sshd")
+    with running_sshd(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """A server that a test may harm."""
+    if shutil.which(SSHD) is None or os.geteuid() != 0:
+        pytest.skip("no OpenSSH server here, or not root")
+    with running_sshd(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def make_user(tmp_path: Path) -> Iterator[MakeUser]:
+    """Makes users of this machine that are gone afterwards: `make_user(password, sudoers_rule, shell)`."""
+    if os.geteuid() != 0 or shutil.which("useradd") is None:
+        pytest.skip("needs root and useradd to make users")
+    made: list[str] = []
+
+    def make(password: str = "", rule: str = "", shell: str = "/bin/bash") -> str:
+        name = f"gwtest{secrets.token_hex(4)}"
+        subprocess.run(["useradd", "-m", "-s", shell, name], check=True, capture_output=True)
+        made.append(name)
+        entry = f"{name}:{password or secrets.token_hex(8)}\n".encode()
+        subprocess.run(["chpasswd"], input=entry, check=True, capture_output=True)
+        if rule:
+            if shutil.which("sudo") is None:
+                pytest.skip("no sudo here (Debian package sudo)")
+            sudoers = Path("/etc/sudoers.d") / name
+            sudoers.write_text(rule.replace("USER", name) + "\n")
+            sudoers.chmod(0o440)
+        return name
+
+    yield make
+    for name in made:
+        (Path("/etc/sudoers.d") / name).unlink(missing_ok=True)
+        subprocess.run(["pkill", "-KILL", "-u", name], check=False, capture_output=True)
+        subprocess.run(["userdel", "-r", name], check=False, capture_output=True)
