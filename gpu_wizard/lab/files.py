@@ -67,6 +67,7 @@ class FileTree:
 
     def directory(self, path: str, *, mode: int = 0o755, owner: str = "root") -> None:
         """Make a directory (parents 0755, root), or set the mode and owner of one."""
+        self._parents(path)
         self._view.mkdir(path, parents=True, mode=0o755)
         user = self.users.get(owner)
         node = self._view.look(path)
@@ -106,7 +107,8 @@ class FileTree:
         if not path.startswith("/"):
             raise failure(errno.EINVAL, path)
         above = path.rstrip("/").rpartition("/")[0]
-        if above:
+        if above and not self._view.exists(above):
+            self._parents(above)
             self._view.mkdir(above, parents=True, mode=0o755)
 
     def _devices(self) -> None:

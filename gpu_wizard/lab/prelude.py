@@ -39,7 +39,7 @@ type() {
 test() {
   case " $* " in *" -"[rwxOG]" "*) __test "$@" ;; *) builtin test "$@" ;; esac
 }
-[() {
+function [ {
   case " $* " in *" -"[rwxOG]" "*) __test "$@" ;; *) builtin [ "$@" ;; esac
 }
 read() {

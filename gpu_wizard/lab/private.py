@@ -172,16 +172,16 @@ class Reading:
     """A shell's standard input, read as the commands that it holds."""
 
     source: Input
-    prompt: Callable[[bool], Awaitable[None]] | None = None
+    prompt: Callable[[Run, bool], Awaitable[None]] | None = None
     """Called before each line, told whether a command goes on; None: no prompts."""
     _command: str = ""
 
-    async def more(self, _run: Run) -> int:
+    async def more(self, run: Run) -> int:
         """Read on until a command is complete: 0, or 1 at the end of input."""
         held = b""
         while True:
             if self.prompt is not None:
-                await self.prompt(bool(held))
+                await self.prompt(run, bool(held))
             chunk = await (self.source.some() if self.prompt is None else self.source.line())
             held += chunk
             text = held.decode("utf-8", "surrogateescape")
