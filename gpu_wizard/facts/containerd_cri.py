@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from gpu_wizard.facts.containerd_load import Loaded
+from gpu_wizard.facts.containerd_loaded import Loaded
 from gpu_wizard.facts.containerd_schema import CRI, IMAGES, RUNTIME
 from gpu_wizard.facts.containerd_toml import Path, Tree
 from gpu_wizard.facts.containerd_types import at, is_duration

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpu_wizard.facts.containerd_cri import cri_faults
-from gpu_wizard.facts.containerd_load import FileSource, Finding, Loaded, load
+from gpu_wizard.facts.containerd_load import load
+from gpu_wizard.facts.containerd_loaded import FileSource, Finding, Loaded
 from gpu_wizard.facts.containerd_migrate import full_name
 from gpu_wizard.facts.containerd_schema import CRI, IMAGES, RUNTIME, plugins
 from gpu_wizard.facts.containerd_toml import Tree
@@ -41,7 +42,8 @@ class Verdict:
 
     `loads`: `containerd config dump` exits 0. `cri`: CRI runs after a start. `config_version`: as the file states
     it, None where it states none. `default_runtime` "": unknown, for it does not load. `runtimes`: all names.
-    `nvidia`: None where containerd has none, whatever the file says. `files`: all that were loaded.
+    `nvidia`: None where containerd has none, whatever the file says. `files`: all that were loaded; `imports`: as
+    the file judged states them. `runc_cgroup`: `SystemdCgroup` of runc, None where not stated.
     """
 
     loads: bool
@@ -52,6 +54,8 @@ class Verdict:
     runtimes: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    runc_cgroup: bool | None = None
 
     @property
     def usable(self) -> bool:
@@ -85,15 +89,17 @@ def judge(
 ) -> Verdict:
     """Judge a configuration. `containerd`: its version, such as `2.1.5-k3s1`, `2.1` or `1.7`."""
     loaded = load(main, path, source or NoFiles(), Version(containerd))
-    stated = _stated_version(loaded)
+    fitted = _fit_plugins(loaded) if loaded.dumps else {}
     if not loaded.dumps:
         return Verdict(
-            False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents)
-        )
-    fitted = _fit_plugins(loaded)
-    if not loaded.dumps:
-        return Verdict(
-            False, False, None, "", stated, (), tuple(loaded.findings), tuple(loaded.documents)
+            loads=False,
+            cri=False,
+            nvidia=None,
+            default_runtime="",
+            config_version=_stated_version(loaded),
+            findings=tuple(loaded.findings),
+            files=tuple(loaded.documents),
+            imports=_stated_imports(loaded),
         )
     pods = fitted.get(CRI if loaded.legacy else RUNTIME, {})
     runtimes = _runtimes(loaded, pods)
@@ -103,19 +109,31 @@ def judge(
     for code, key, params in cri_faults(loaded, fitted, runtimes, default):
         file, line = _where(loaded, key)
         loaded.note(code, line, file=file, fatal=True, **params)
-    cri = loaded.starts and not any(finding.fatal for finding in loaded.findings)
     nvidia = _nvidia(loaded, runtimes)
     loaded.findings.extend(_remarks(loaded, nvidia))
     return Verdict(
-        True,
-        cri,
-        nvidia,
-        default,
-        stated,
-        tuple(sorted(runtimes)),
-        tuple(loaded.findings),
-        tuple(loaded.documents),
+        loads=True,
+        cri=loaded.starts and not any(finding.fatal for finding in loaded.findings),
+        nvidia=nvidia,
+        default_runtime=default,
+        config_version=_stated_version(loaded),
+        runtimes=tuple(sorted(runtimes)),
+        findings=tuple(loaded.findings),
+        files=tuple(loaded.documents),
+        imports=_stated_imports(loaded),
+        runc_cgroup=_cgroup(runtimes.get("runc", {})),
     )
+
+
+def _stated_imports(loaded: Loaded) -> tuple[str, ...]:
+    first = next(iter(loaded.documents.values()), None)
+    stated = first.tree.get("imports") if first else None
+    return tuple(map(str, stated)) if isinstance(stated, list) else ()
+
+
+def _cgroup(runtime: Tree) -> bool | None:
+    cgroup = _option(runtime.get("options", {}), "SystemdCgroup")
+    return cgroup if isinstance(cgroup, bool) else None
 
 
 def _stated_version(loaded: Loaded) -> int | None:
@@ -189,14 +207,14 @@ def _nvidia(loaded: Loaded, runtimes: Tree) -> NvidiaRuntime | None:
     if runtime is None:
         return None
     options = runtime.get("options", {})
-    binary, cgroup = (_option(options, name) for name in ("BinaryName", "SystemdCgroup"))
+    binary = _option(options, "BinaryName")
     plugin = CRI if loaded.legacy else RUNTIME
     file, line = _where(loaded, (_key(loaded, plugin), "containerd", "runtimes", "nvidia"))
     return NvidiaRuntime(
         plugin,
         runtime.get("runtime_type", ""),
         binary if isinstance(binary, str) else "",
-        cgroup if isinstance(cgroup, bool) else None,
+        _cgroup(runtime),
         file,
         line,
     )

@@ -1,0 +1,153 @@
+"""containerd's configuration as rows for a person: what was found, and the screen's key by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpu_wizard.facts.containerd import CONFIG, CriInfo
+from gpu_wizard.facts.containerd_judge import RUNC, Verdict
+from gpu_wizard.facts.containerd_schema import CRI, RUNTIME
+from gpu_wizard.facts.containerd_situation import Situation
+from gpu_wizard.model.fact import Absent, Known, value_or
+from gpu_wizard.model.stage import Found, State
+
+
+@dataclass(frozen=True)
+class ConfigRow:
+    """One key of the section `nvidia`. `meaning`: a knowledge id behind `containerd.`; `wanted` "": as found.
+
+    `ok` None: neither right nor wrong. `file`, `line`: where it stands; 0: nowhere.
+    """
+
+    key: str
+    found: str
+    wanted: str
+    meaning: str
+    ok: bool | None
+    file: str = CONFIG
+    line: int = 0
+
+
+def found_rows(situation: Situation) -> tuple[Found, ...]:
+    """The facts of stage 4 as a person reads them."""
+    program, running, info = (
+        situation.program,
+        situation.running,
+        value_or(situation.loaded, CriInfo()),
+    )
+    program_state: State = "done" if program else "waiting"
+    runtime_state: State = "done" if running and situation.program_of(running.binary) else "needed"
+    rows = [
+        Found("runtime.containerd", situation.containerd),
+        Found(
+            "runtime.program", program.path if program else situation.not_executable, program_state
+        ),
+        Found("runtime.handler", (running.binary or "runc") if running else "", runtime_state),
+        Found("runtime.default", info.default),
+        Found("runtime.origin", f"{situation.origin.kind} {situation.origin.path}".strip()),
+    ]
+    if situation.template:
+        rows.append(
+            Found(
+                "runtime.template",
+                situation.template,
+                "blocked" if situation.hiding_template else None,
+            )
+        )
+    if isinstance(situation.programs, Known) and situation.programs.value.cdi:
+        rows.append(Found("runtime.cdi", ", ".join(situation.programs.value.cdi)))
+    if isinstance(situation.files, Absent):
+        rows = rows[:2]
+    return tuple(rows)
+
+
+def config_rows(situation: Situation) -> tuple[ConfigRow, ...]:
+    """The rendered configuration judged key by key, for the screen that shows the file beside it.
+
+    A file that does not load gives one row, its fault. Empty: K3s has not rendered it yet.
+    """
+    verdict = situation.verdict
+    if verdict is None:
+        return ()
+    fatal = next((finding for finding in verdict.findings if finding.fatal), None)
+    if not verdict.loads and fatal is not None:
+        detail = fatal.params.get("key") or fatal.params.get("detail", "")
+        return (
+            ConfigRow(
+                "config.toml",
+                detail,
+                "",
+                fatal.code,
+                False,
+                fatal.params.get("file", CONFIG),
+                fatal.line,
+            ),
+        )
+    rows = list(_nvidia_rows(verdict, situation))
+    undefined = verdict.default_runtime not in verdict.runtimes
+    meaning = (
+        "default-runtime-undefined"
+        if undefined
+        else f"default-{'nvidia' if verdict.default_runtime == 'nvidia' else 'other'}"
+    )
+    rows.append(
+        ConfigRow(
+            "default_runtime_name",
+            verdict.default_runtime,
+            "",
+            meaning,
+            False if undefined else None,
+        )
+    )
+    return tuple(rows)
+
+
+def _nvidia_rows(verdict: Verdict, situation: Situation) -> tuple[ConfigRow, ...]:
+    nvidia = verdict.nvidia
+    plugin = CRI if situation.containerd.startswith("1.") else RUNTIME
+    if nvidia is None:
+        ignored = next(
+            (finding for finding in verdict.findings if finding.code == "nvidia-ignored"), None
+        )
+        if ignored is not None:
+            file = ignored.params.get("file", CONFIG)
+            return (
+                ConfigRow(
+                    "plugin",
+                    ignored.params["plugin"],
+                    plugin,
+                    "nvidia-ignored",
+                    False,
+                    file,
+                    ignored.line,
+                ),
+            )
+        return (ConfigRow("plugin", "", plugin, "nvidia-missing", False),)
+    at = (nvidia.file or CONFIG, nvidia.line)
+    found = situation.program_of(nvidia.binary)
+    want = situation.program.path if situation.program else ""
+    there = found is not None
+    meaning = "binary-there" if there else "binary-missing" if not nvidia.binary else "binary-gone"
+    cgroup = "" if nvidia.systemd_cgroup is None else str(nvidia.systemd_cgroup).lower()
+    same = nvidia.systemd_cgroup == verdict.runc_cgroup or nvidia.systemd_cgroup is None
+    typed = nvidia.runtime_type == RUNC
+    return (
+        ConfigRow("plugin", nvidia.plugin, "", "plugin-right", True, *at),
+        ConfigRow(
+            "runtime_type",
+            nvidia.runtime_type,
+            "" if typed else RUNC,
+            "type-runc" if typed else "runtime-type-other",
+            typed,
+            *at,
+        ),
+        ConfigRow("BinaryName", nvidia.binary, "" if there else want, meaning, there, *at),
+        ConfigRow(
+            "SystemdCgroup",
+            cgroup,
+            "" if same else str(bool(verdict.runc_cgroup)).lower(),
+            "cgroup-same" if same else "cgroup-differs",
+            same,
+            *at,
+        ),
+    )

@@ -1,0 +1,244 @@
+"""Where a node stands between what K3s searches, renders and loads: the questions of stage 4, answered once each."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from gpu_wizard.facts.containerd import (
+    CONFIG,
+    DROPINS_V2,
+    DROPINS_V3,
+    FOREIGN_DROPINS,
+    OPERATOR_DIRECTORY,
+    TEMPLATE_V2,
+    ContainerdFiles,
+    CriInfo,
+    LoadedRuntime,
+    LogFailure,
+    RuntimeProgram,
+    RuntimePrograms,
+)
+from gpu_wizard.facts.containerd_host import (
+    containerd_version,
+    extends_base,
+    judge_host,
+    search_list,
+)
+from gpu_wizard.facts.containerd_judge import Verdict
+from gpu_wizard.facts.containerd_repair import Repair, is_ours, repair_for
+from gpu_wizard.facts.containerd_toml import Broken, read_toml
+from gpu_wizard.facts.identity import K3sConfig
+from gpu_wizard.facts.k3s_journal import K3sJournal
+from gpu_wizard.facts.objects import NodeObject
+from gpu_wizard.model.fact import Fact, Known, value_or
+from gpu_wizard.model.version import Version
+
+NVIDIA = "nvidia"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the runtime `nvidia` comes from.
+
+    `kind`: `detected` by K3s, `dropin`, `template`, `edited` by hand (loaded, and in no file), or `none`.
+    """
+
+    kind: str
+    path: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The facts of stage 4 put together. `wanted`: the program that the user names, "" for K3s's own choice."""
+
+    files: Fact[ContainerdFiles]
+    programs: Fact[RuntimePrograms]
+    unit_path: Fact[tuple[str, ...]]
+    loaded: Fact[CriInfo]
+    k3s: Fact[Version]
+    node: Fact[NodeObject]
+    journal: Fact[K3sJournal]
+    config: Fact[K3sConfig]
+    wanted: str = ""
+
+    @cached_property
+    def containerd(self) -> str:
+        """containerd's version."""
+        told = self.node.value.runtime_version if isinstance(self.node, Known) else ""
+        return containerd_version(value_or(self.k3s, None), told)
+
+    @cached_property
+    def verdict(self) -> Verdict | None:
+        """What containerd makes of the rendered file and its drop-ins; None: it is not there."""
+        return judge_host(self._files, self.containerd)
+
+    @property
+    def running(self) -> LoadedRuntime | None:
+        """The runtime `nvidia` of the running containerd."""
+        info = self.loaded.value if isinstance(self.loaded, Known) else CriInfo()
+        return info.runtimes.get(NVIDIA)
+
+    @cached_property
+    def program(self) -> RuntimeProgram | None:
+        """The program to use: the user's, else the first that K3s finds, else one elsewhere."""
+        programs = value_or(self.programs, RuntimePrograms())
+        if self.wanted:
+            return self.program_of(self.wanted)
+        elsewhere = next((each for each in programs.found if each.executable), None)
+        return programs.first_in(self._searched) or elsewhere
+
+    @property
+    def not_executable(self) -> str:
+        """A program that is there and can't be executed, "" where none."""
+        found = value_or(self.programs, RuntimePrograms()).found
+        return next((each.path for each in found if not each.executable), "")
+
+    def program_of(self, binary: str) -> RuntimeProgram | None:
+        """The executable program of a path, or of a name that containerd looks for on its PATH."""
+        programs = value_or(self.programs, RuntimePrograms())
+        if binary and not posixpath.isabs(binary):
+            return programs.first_in(self._searched)
+        program = programs.at(binary)
+        return program if program is not None and program.executable else None
+
+    def is_searched(self, program: RuntimeProgram) -> bool:
+        """Whether K3s finds this program by itself at its start, and no other before it."""
+        first = value_or(self.programs, RuntimePrograms()).first_in(self._searched)
+        return first is not None and first.path == program.path
+
+    def searched_since(self, program: RuntimeProgram) -> bool:
+        """Whether K3s has started, and so searched, since the program is there."""
+        return self._started_at >= program.since + 1
+
+    @property
+    def restarted_since_files(self) -> bool:
+        """Whether containerd has started since its newest drop-in or template was written."""
+        changed = [file.mtime for path, file in self._files.files.items() if path != CONFIG]
+        return self._started_at >= max(changed, default=0) + 1
+
+    @cached_property
+    def template(self) -> str:
+        """The path of the template that K3s uses, "" where none."""
+        template = self._files.template
+        return template.path if template is not None else ""
+
+    @property
+    def hiding_template(self) -> str:
+        """A template that leaves out K3s's own part, and with it the runtimes that K3s finds; "" where none."""
+        template = self._files.template
+        return template.path if template is not None and not extends_base(template.text) else ""
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Where the runtime that is loaded, or that the files promise, comes from."""
+        nvidia = self.verdict.nvidia if self.verdict else None
+        if nvidia is None:
+            return Origin("edited" if self.running else "none")
+        if nvidia.file and nvidia.file != CONFIG:
+            file = self._files.at(nvidia.file)
+            return Origin("dropin", nvidia.file, is_ours(file.content if file else None))
+        template = self._files.template
+        if template is not None and f".{NVIDIA}" in template.text.replace("'", "").replace('"', ""):
+            return Origin("template", template.path, is_ours(template.content))
+        return Origin("detected", CONFIG)
+
+    @cached_property
+    def repair(self) -> Repair | None:
+        """The file that would bring the runtime, None where none is known to be safe."""
+        if self.verdict is None or self.program is None:
+            return None
+        repair = repair_for(self._files, self.verdict, self.containerd, self.program.path)
+        # K3s would take a new config-v3.toml.tmpl instead of this one.
+        displaces = (
+            repair is not None and repair.kind == "template" and self.template == TEMPLATE_V2
+        )
+        return None if displaces else repair
+
+    def has(self, repair: Repair) -> bool:
+        """Whether the file is there already, as it would be written."""
+        file = self._files.at(repair.path)
+        return file is not None and file.content == repair.content
+
+    def is_foreign(self, repair: Repair) -> bool:
+        """Whether the place is taken by somebody else's file."""
+        file = self._files.at(repair.path)
+        return file is not None and not is_ours(file.content)
+
+    def broken_dropin(self, words: LogFailure | None) -> str:
+        """The drop-in at fault: as containerd says, else the first that does not parse; "" where none."""
+        if words is not None and posixpath.dirname(words.file) in (DROPINS_V3, DROPINS_V2):
+            return words.file
+        for directory in (DROPINS_V3, DROPINS_V2):
+            for file in self._files.below(directory):
+                if isinstance(read_toml(file.content or b"", lenient=False), Broken):
+                    return file.path
+        return ""
+
+    @property
+    def fault(self) -> str:
+        """The first fatal finding of the rendered file as `code key line`, "" where none."""
+        findings = self.verdict.findings if self.verdict else ()
+        fatal = next((finding for finding in findings if finding.fatal), None)
+        if fatal is None:
+            return ""
+        parts = (
+            fatal.code,
+            fatal.params.get("key") or fatal.params.get("name", ""),
+            f":{fatal.line}" if fatal.line else "",
+        )
+        return " ".join(part for part in parts if part)
+
+    def notes(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """What is worth saying of a runtime that works."""
+        nvidia, info = self.running, value_or(self.loaded, CriInfo())
+        if nvidia is None:
+            return
+        if posixpath.dirname(nvidia.binary) == OPERATOR_DIRECTORY:
+            yield "runtime-operator-directory", MappingProxyType({"binary": nvidia.binary})
+        if self.wanted and nvidia.binary != self.wanted:
+            yield (
+                "runtime-other-binary",
+                MappingProxyType({"binary": nvidia.binary, "want": self.wanted}),
+            )
+        if info.default == NVIDIA:
+            yield "runtime-default-nvidia", MappingProxyType({})
+        if "nvidia-cdi" in info.runtimes:
+            yield "runtime-cdi", MappingProxyType({})
+        runc = info.runtimes.get("runc", LoadedRuntime())
+        if (
+            None not in (nvidia.systemd_cgroup, runc.systemd_cgroup)
+            and nvidia.systemd_cgroup != runc.systemd_cgroup
+        ):
+            yield (
+                "runtime-cgroup-differs",
+                MappingProxyType(
+                    {"nvidia": str(nvidia.systemd_cgroup), "runc": str(runc.systemd_cgroup)}
+                ),
+            )
+        if self.origin.kind == "template" and not self.origin.ours:
+            yield "runtime-from-template", MappingProxyType({"path": self.origin.path})
+        if self.origin.kind == "dropin" and not self.origin.ours:
+            yield "runtime-from-dropin", MappingProxyType({"path": self.origin.path})
+        for path in self._files.files:
+            if posixpath.dirname(path) in FOREIGN_DROPINS:
+                yield "runtime-orphan-dropin", MappingProxyType({"path": path})
+
+    @property
+    def _files(self) -> ContainerdFiles:
+        return value_or(self.files, ContainerdFiles({}))
+
+    @cached_property
+    def _searched(self) -> tuple[str, ...]:
+        return search_list(value_or(self.k3s, None), value_or(self.unit_path, ()))
+
+    @property
+    def _started_at(self) -> float:
+        """When K3s started last: it renders the file at every start."""
+        rendered = self._files.at(CONFIG)
+        journal = self.journal.value if isinstance(self.journal, Known) else K3sJournal()
+        return max(rendered.mtime if rendered else 0, journal.started_at or 0)

@@ -1,0 +1,293 @@
+"""Stage 4, runtime: containerd knows a runtime `nvidia`, and will know it after every restart."""
+
+from __future__ import annotations
+
+from gpu_wizard.facts.containerd import (
+    CRICTL_INFO,
+    FILES,
+    LAST_WORDS,
+    PROGRAMS,
+    UNIT_PATH,
+    ContainerdFiles,
+    CriInfo,
+    LogFailure,
+    RuntimePrograms,
+)
+from gpu_wizard.facts.containerd_repair import restart_step, write_step
+from gpu_wizard.facts.containerd_rows import found_rows
+from gpu_wizard.facts.containerd_situation import Situation
+from gpu_wizard.facts.identity import K3S_CONFIG, K3sConfig
+from gpu_wizard.facts.k3s import CLOCK, K3S_VERSION
+from gpu_wizard.facts.k3s_journal import JOURNAL, Cause, K3sJournal
+from gpu_wizard.facts.objects import NODE, NODE_PODS, NodeObject, PodObject
+from gpu_wizard.facts.operator import OPERATOR, Operator
+from gpu_wizard.facts.systemd import UNITS, K3sUnits
+from gpu_wizard.model.action import Plan
+from gpu_wizard.model.fact import Fact, Known, Unknown
+from gpu_wizard.model.question import asks, facts
+from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import (
+    Assessment,
+    Found,
+    Note,
+    Stage,
+    blocked,
+    done,
+    needed,
+    unknown,
+    waiting,
+)
+from gpu_wizard.model.version import Version
+
+RESTART = ("runtime.restart-needed", "runtime.binary-moved")
+WRITE = ("runtime.dropin-needed", "runtime.template-needed")
+STEADY_SECONDS = 3.0
+"""A broken configuration ends containerd within a second of the start: K3s as recorded (04-containerd/06, 09)."""
+_OF_CONTAINERD = ("containerd-exited", "template-broken", "default-runtime-missing")
+
+
+@facts
+class RuntimeFacts:
+    """What K3s rendered, what containerd loaded, and whether the unit holds."""
+
+    units: Fact[K3sUnits] = asks(UNITS)
+    journal: Fact[K3sJournal] = asks(JOURNAL)
+    clock: Fact[int] = asks(CLOCK)
+    k3s: Fact[Version] = asks(K3S_VERSION)
+    config: Fact[K3sConfig] = asks(K3S_CONFIG)
+    files: Fact[ContainerdFiles] = asks(FILES)
+    programs: Fact[RuntimePrograms] = asks(PROGRAMS)
+    unit_path: Fact[tuple[str, ...]] = asks(UNIT_PATH)
+    loaded: Fact[CriInfo] = asks(CRICTL_INFO)
+    last_words: Fact[LogFailure] = asks(LAST_WORDS)
+    node: Fact[NodeObject] = asks(NODE)
+    pods: Fact[tuple[PodObject, ...]] = asks(NODE_PODS)
+    operator: Fact[Operator] = asks(OPERATOR)
+
+
+class Runtime(Stage[RuntimeFacts]):
+    """The containerd stage: restart, else a drop-in, else the guarded template; never the generated file."""
+
+    id = "runtime"
+    facts_type = RuntimeFacts
+    settle_seconds = 60.0
+
+    def assess(self, facts: RuntimeFacts, spec: Spec) -> Assessment:
+        """What runs counts first, then what the files promise."""
+        return _Judge(facts, spec).judge()
+
+    def plan(self, facts: RuntimeFacts, spec: Spec) -> Plan:
+        """One restart; before it a file, where K3s can't find the runtime by itself."""
+        assessment = self.assess(facts, spec)
+        units = facts.units
+        if not isinstance(units, Known):
+            return ()
+        again = restart_step(units.value, facts.pods)
+        if assessment.code in RESTART or assessment.code == "runtime.toolkit-first":
+            return (again,)
+        if assessment.code not in WRITE:
+            return ()
+        repair = _Judge(facts, spec).situation.repair
+        return (write_step(repair, units.value), again) if repair else ()
+
+    def found(self, facts: RuntimeFacts, spec: Spec) -> tuple[Found, ...]:
+        """Version, program, runtime, default, where it comes from."""
+        return found_rows(_situation(facts, spec))
+
+
+def _situation(facts: RuntimeFacts, spec: Spec) -> Situation:
+    return Situation(
+        files=facts.files,
+        programs=facts.programs,
+        unit_path=facts.unit_path,
+        loaded=facts.loaded,
+        k3s=facts.k3s,
+        node=facts.node,
+        journal=facts.journal,
+        config=facts.config,
+        wanted=spec.options.runtime.binary,
+    )
+
+
+class _Judge:
+    """One judgement of one node's facts."""
+
+    def __init__(self, facts: RuntimeFacts, spec: Spec) -> None:
+        self._facts = facts
+        self.situation = _situation(facts, spec)
+
+    def judge(self) -> Assessment:
+        for look in (self._unreadable, self._not_ours, self._unit, self._cri):
+            assessment = look()
+            if assessment is not None:
+                return assessment
+        nvidia = self.situation.running
+        if nvidia is None:
+            return self._missing()
+        program = self.situation.program_of(nvidia.binary)
+        if program is None:
+            return self._binary_gone(nvidia.binary)
+        notes = tuple(Note(code, params) for code, params in self.situation.notes())
+        return done(
+            "runtime.ready", *notes, binary=nvidia.binary, version=self.situation.containerd
+        )
+
+    def _unreadable(self) -> Assessment | None:
+        """Facts without which nothing can be said."""
+        for fact in (
+            self._facts.units,
+            self._facts.files,
+            self._facts.loaded,
+            self._facts.programs,
+        ):
+            if isinstance(fact, Unknown):
+                if fact is self._facts.loaded and fact.code == "timed-out":
+                    return waiting("runtime.containerd-starting", settling=True)
+                return unknown(fact.code, detail=fact.detail)
+        return None
+
+    def _not_ours(self) -> Assessment | None:
+        """Another containerd than K3s's own, or another owner of its configuration."""
+        config = (
+            self._facts.config.value if isinstance(self._facts.config, Known) else K3sConfig({}, {})
+        )
+        endpoint = config.text("container-runtime-endpoint")
+        if endpoint and not endpoint.endswith("/run/k3s/containerd/containerd.sock"):
+            return blocked(
+                "runtime.foreign-endpoint",
+                endpoint=endpoint,
+                file=config.origins.get("container-runtime-endpoint", ""),
+            )
+        if config.values.get("docker") in (True, "true"):
+            return blocked("runtime.docker", file=config.origins.get("docker", ""))
+        operator, node = self._facts.operator, self._facts.node
+        if (
+            isinstance(operator, Known)
+            and isinstance(node, Known)
+            and operator.value.covers(node.value.labels)
+        ):
+            return self._operator(operator.value)
+        return None
+
+    def _operator(self, operator: Operator) -> Assessment | None:
+        if self.situation.running is not None:
+            return None
+        if operator.state == "ready":
+            return done("runtime.operator", name=operator.name)
+        return blocked(
+            "runtime.operator-not-ready", name=operator.name, state=operator.state or "?"
+        )
+
+    def _unit(self) -> Assessment | None:
+        """A unit that does not run, does not hold, or has only just started."""
+        units = self._facts.units
+        if not isinstance(units, Known) or not units.value.current.loaded:
+            return waiting("runtime.join-first")
+        unit = units.value.current
+        journal = (
+            self._facts.journal.value if isinstance(self._facts.journal, Known) else K3sJournal()
+        )
+        if journal.cause is not None and not unit.running:
+            return self._fails(unit.name, journal.cause)
+        if unit.starting:
+            return waiting("runtime.starting", settling=True, unit=unit.name)
+        if not unit.running:
+            return waiting("runtime.unit-stopped", unit=unit.name, state=unit.active)
+        if journal.cause is not None and journal.cause.code in _OF_CONTAINERD:
+            return self._fails(unit.name, journal.cause)
+        if not journal.healthy:
+            return waiting("runtime.containerd-starting", settling=True)
+        if self._seconds_up(journal) < STEADY_SECONDS:
+            return waiting("runtime.settling", settling=True, unit=unit.name)
+        return None
+
+    def _seconds_up(self, journal: K3sJournal) -> float:
+        if journal.started_at is None or not isinstance(self._facts.clock, Known):
+            return STEADY_SECONDS
+        # `date +%s` cuts the fraction off.
+        return self._facts.clock.value + 1.0 - journal.started_at
+
+    def _fails(self, unit: str, cause: Cause) -> Assessment:
+        """A start that fails again and again, explained by the file that is at fault."""
+        if cause.code not in _OF_CONTAINERD:
+            return blocked("runtime.start-failed", unit=unit, line=cause.line)
+        words = self._facts.last_words
+        text = (
+            words.value.text if isinstance(words, Known) else cause.params.get("text", cause.line)
+        )
+        if cause.code == "default-runtime-missing":
+            name = cause.params.get("runtime", "nvidia")
+            if name == "nvidia" and self.situation.program is not None:
+                return waiting("runtime.starting", settling=True, unit=unit)
+            return blocked("runtime.default-runtime-missing", name=name)
+        template = self.situation.template
+        if cause.code == "template-broken":
+            return blocked(
+                "runtime.template-broken", path=template, text=cause.params.get("text", "")
+            )
+        broken = self.situation.broken_dropin(words.value if isinstance(words, Known) else None)
+        if broken:
+            return blocked("runtime.dropin-broken", path=broken, text=text)
+        if template:
+            return blocked("runtime.template-renders-broken", path=template, text=text)
+        return blocked("runtime.containerd-exits", unit=unit, text=text)
+
+    def _cri(self) -> Assessment | None:
+        """containerd that does not answer, or answers without its CRI plugin."""
+        info = self._facts.loaded
+        if not isinstance(info, Known):
+            return waiting("runtime.join-first")
+        if info.value.failure == "cri-not-loaded":
+            return blocked("runtime.cri-not-loaded", text=self.situation.fault or info.value.text)
+        if info.value.failure:
+            return waiting("runtime.containerd-starting", settling=True)
+        return None
+
+    def _missing(self) -> Assessment:
+        """containerd has no runtime `nvidia`: why, and what brings it."""
+        situation = self.situation
+        program = situation.program
+        if program is None:
+            if situation.not_executable:
+                return blocked("runtime.not-executable", path=situation.not_executable)
+            return waiting("runtime.toolkit-first")
+        if situation.verdict is None:
+            return waiting("runtime.not-rendered", settling=True)
+        if situation.hiding_template:
+            return blocked("runtime.template-hides", path=situation.hiding_template)
+        if situation.is_searched(program) and not situation.searched_since(program):
+            return needed("runtime.restart-needed", path=program.path)
+        if situation.verdict.nvidia is not None and not situation.restarted_since_files:
+            return needed("runtime.restart-needed", path=program.path)
+        return self._repaired_by_file(program.path)
+
+    def _binary_gone(self, binary: str) -> Assessment:
+        """The runtime is loaded, and its program is not there."""
+        situation = self.situation
+        program = situation.program
+        origin = situation.origin
+        if origin.kind in ("detected", "edited"):
+            if program is None:
+                return waiting("runtime.toolkit-first")
+            return needed("runtime.binary-moved", old=binary, new=program.path)
+        if origin.ours and program is not None:
+            return self._repaired_by_file(program.path)
+        return blocked("runtime.binary-missing", binary=binary or "runc", path=origin.path)
+
+    def _repaired_by_file(self, binary: str) -> Assessment:
+        situation = self.situation
+        repair = situation.repair
+        if repair is None:
+            if situation.template:
+                return blocked("runtime.template-foreign", path=situation.template, binary=binary)
+            return blocked("runtime.no-safe-repair", binary=binary, version=situation.containerd)
+        if situation.has(repair):
+            return blocked("runtime.still-missing", path=repair.path)
+        if situation.is_foreign(repair):
+            code = (
+                "runtime.template-foreign"
+                if repair.kind == "template"
+                else "runtime.dropin-foreign"
+            )
+            return blocked(code, path=repair.path, binary=binary)
+        return needed(f"runtime.{repair.kind}-needed", path=repair.path, binary=binary)
