@@ -13,13 +13,13 @@ FETCHED = f"{FOLDER}/nvidia-container-toolkit.asc"
 _CURL = 'umask 077; mkdir -p "$1" && curl -fsSL --retry 3 --connect-timeout 20 -o "$2" "$3"'
 _WGET = 'umask 077; mkdir -p "$1" && wget -nv -t 3 -T 20 -O "$2" "$3"'
 _CHECK = """home=$(mktemp -d) || exit 1; trap 'rm -rf "$home"' EXIT
-found=$(gpg --batch --homedir "$home" --show-keys --with-colons "$1" |
+found=$(gpg --batch --quiet --homedir "$home" --show-keys --with-colons "$1" |
   awk -F: '$1 == "pub" { key = 1 } $1 == "fpr" && key { print $10; key = 0 }')
 [ "$found" = "$2" ] && { echo "fingerprint $found"; exit 0; }
 echo "The key is not the one expected. Fingerprint:" ${found:-none} "expected: $2" >&2; exit 1"""
 """Every primary key in the file must be the expected one: a second key would be trusted as well."""
 _DEARMOR = """home=$(mktemp -d) || exit 1; trap 'rm -rf "$home"' EXIT
-mkdir -p "${2%/*}" && gpg --batch --yes --homedir "$home" --dearmor -o "$2.part" "$1" &&
+mkdir -p "${2%/*}" && gpg --batch --quiet --yes --homedir "$home" --dearmor -o "$2.part" "$1" &&
   chmod 0644 "$2.part" && mv -f "$2.part" "$2" && rm -f "$1"
 """
 _COPY = """mkdir -p "${2%/*}" && cp "$1" "$2.part" && chmod 0644 "$2.part" &&

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from gpu_wizard.facts import apt, rpm
 from gpu_wizard.facts.objects import PodObject, gpu_pods
@@ -18,6 +19,9 @@ from gpu_wizard.model.version import Version
 
 CDI_FILE = "/var/run/cdi/nvidia.yaml"
 """Written by nvidia-cdi-refresh, from 1.18 on. Source: domain.md stage 3."""
+_EMPTY_FOLDER = Run(
+    ("rmdir", "--ignore-fail-on-non-empty", str(PurePosixPath(CONFIG).parent)), ok=(0, 1)
+)
 
 
 @dataclass(frozen=True)
@@ -126,9 +130,12 @@ def _reinstall(it: Installation) -> Sequence[str]:
 
 
 def _repair() -> Step:
+    """A package that still lacks another one fails here (status 1) and is served by the installation behind."""
     environment = (("DEBIAN_FRONTEND", "noninteractive"),)
     run = Run(
-        ("dpkg", "--force-confdef", "--force-confold", "--configure", "-a"), environment=environment
+        ("dpkg", "--force-confdef", "--force-confold", "--configure", "-a"),
+        environment=environment,
+        ok=(0, 1),
     )
     return Step("toolkit.dpkg-configure", run)
 
@@ -144,7 +151,7 @@ def _apt_undo(it: Installation) -> tuple[Action, ...]:
         *((apt.change("install", "--allow-downgrades", *old),) if old else ()),
         *((apt.change("remove", *residue),) if residue else ()),
         *((apt.change("purge", *fresh),) if fresh else ()),
-        *((Run(("rm", "-f", *made)),) if not old else ()),
+        *((Run(("rm", "-f", *made)), _EMPTY_FOLDER) if not old else ()),
     )
 
 
