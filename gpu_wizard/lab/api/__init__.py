@@ -1,0 +1,1 @@
+"""The lab's Kubernetes API: objects, their rules, and the HTTPS server in front of them."""

@@ -1,0 +1,1 @@
+"""The lab's cluster: controllers, scheduler and kubelets on simulated machines."""
