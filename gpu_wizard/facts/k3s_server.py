@@ -26,6 +26,7 @@ _TEXTS = (
     ("no-route", re.compile(r"no route to host|network is unreachable|host is unreachable", re.IGNORECASE)),
     ("unresolved", re.compile(r"resolve|not known", re.IGNORECASE)),
     ("timed-out", re.compile(r"timed out", re.IGNORECASE)),
+    ("not-tls", re.compile(r"establish SSL", re.IGNORECASE)),
 )  # fmt: skip
 
 
@@ -90,9 +91,10 @@ def _curl(spec: Spec) -> Command | None:
     if not spec.server:
         return None
     times = ("--connect-timeout", _CONNECT_SECONDS, "--max-time", _WHOLE_SECONDS)
-    # The agent goes to its server directly, whatever proxy the login's environment names.
+    # The agent goes to its server directly, whatever proxy the login's environment names. Only with -v does
+    # curl say why a connection failed.
     return Command(
-        ("curl", "-ksS", "--noproxy", "*", *times, "-w", "\\n%{http_code}", _address(spec))
+        ("curl", "-vksS", "--noproxy", "*", *times, "-w", "\\n%{http_code}", _address(spec))
     )
 
 
