@@ -20,10 +20,13 @@ NOT_RUN = unknown("proof.not-run")
 
 @dataclass(frozen=True)
 class Target:
-    """One node to set up: what is wanted, and how to reach it. `connect` raises WizardError."""
+    """One node to set up: what is wanted, and how to reach it.
+
+    `connect` gives the node and the Spec with what only a connection tells (the server's address); raises WizardError.
+    """
 
     spec: Spec
-    connect: Callable[[], Awaitable[Node]]
+    connect: Callable[[], Awaitable[tuple[Spec, Node]]]
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ async def _one(target: Target, course: Course, face: Face, journal: Journal) -> 
     name = target.spec.node
     node: Node | None = None
     try:
-        node = await target.connect()
-        finished = await _NodeRun(NodeState(node, target.spec, face, journal), course).run()
+        spec, node = await target.connect()
+        finished = await _NodeRun(NodeState(node, spec, face, journal), course).run()
     except WizardError as error:
         finished = NodeFinished(node=name, outcome="failed", states={}, changes=0, error=error)
     finally:

@@ -1,0 +1,123 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TypeAlias
+
+from gpu_wizard import __version__
+from gpu_wizard.cli.exits import TEXT
+
+_ABOUT = """\
+Takes a machine with an NVIDIA card to a proven nvidia.com/gpu in a K3s cluster: eight stages, each looked at,
+explained, done over SSH and looked at again, and a proof by a real pod.
+"""
+_EPILOG = f"""\
+try it without root, cluster or card:
+  gpu-wizard demo --auto
+
+{TEXT}
+secrets are never written down; a setup file names where one comes from. Variables:
+  GPU_WIZARD_SUDO_PASSWORD  GPU_WIZARD_SSH_PASSWORD  GPU_WIZARD_TOKEN
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's name is in `command`, None for the top level."""
+    top = argparse.ArgumentParser(
+        prog="gpu-wizard",
+        description=_ABOUT,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"gpu-wizard {__version__}")
+    top.add_argument(
+        "--auto", metavar="FILE", help="set up the nodes of a setup file, without a question"
+    )
+    _run_options(top)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _init(commands)
+    _demo(commands)
+    _check_config(commands)
+    _completion(commands)
+    return top
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _run_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--plan", action="store_true", help="with --auto: show what would be done, change nothing"
+    )
+    to.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    to.add_argument("--prove", action="store_true", help="run the proof though nothing changed")
+    to.add_argument(
+        "--keep-going", action="store_true", help="go on with the next node after one failed"
+    )
+    to.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+def _init(commands: Commands) -> None:
+    init = commands.add_parser("init", help="write a commented setup file")
+    init.add_argument(
+        "file", nargs="?", default="setup.toml", help="default: setup.toml; never overwritten"
+    )
+    init.add_argument(
+        "--nodes", metavar="A,B,C", default="", help="several GPU machines behind one VIP"
+    )
+
+
+def _demo(commands: Commands) -> None:
+    demo = commands.add_parser(
+        "demo", help="a practice lab: real SSH and a real API on loopback; nothing real is touched"
+    )
+    demo.add_argument(
+        "--auto", action="store_true", help="run all stages and the proof on it, then end"
+    )
+    demo.add_argument("--serve", action="store_true", help="start it and leave it up until Ctrl-C")
+    demo.add_argument(
+        "--dir", metavar="DIR", help="with --serve: where key, kubeconfig and setup.toml go"
+    )
+    demo.add_argument(
+        "--scenario",
+        metavar="NAME",
+        default="fresh",
+        help="the state it begins in (default: fresh)",
+    )
+    demo.add_argument("--list", action="store_true", help="name the scenarios")
+    demo.add_argument(
+        "--speed",
+        metavar="N",
+        type=float,
+        default=5.0,
+        help="recorded delays divided by N (default: 5; 1 is real time)",
+    )
+    demo.add_argument(
+        "--k3s", choices=("1.34.3", "1.36.2"), default="1.34.3", help="version of its K3s"
+    )
+    _run_options(demo)
+
+
+def _check_config(commands: Commands) -> None:
+    check = commands.add_parser(
+        "check-config", help="judge a containerd config.toml as containerd would"
+    )
+    check.add_argument("file", help="a config.toml, such as K3s renders")
+    check.add_argument(
+        "--containerd", metavar="VERSION", default="2.1", help="2.1 (default), 1.7, …"
+    )
+    check.add_argument(
+        "--root", metavar="DIR", default="", help="stands before the paths that the file imports"
+    )
+    check.add_argument("--json", action="store_true", help="the verdict as JSON")
+    check.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+def _completion(commands: Commands) -> None:
+    completion = commands.add_parser("completion", help="print a completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))

@@ -1,0 +1,91 @@
+"""Commands to the functions that carry them out; errors to exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from gpu_wizard.cli.exits import Exit
+from gpu_wizard.faces.wording import error_lines
+from gpu_wizard.model.errors import InputError, WizardError
+
+
+def dispatch(arguments: argparse.Namespace) -> Exit | int:
+    """Carry out one command. Raises: KeyboardInterrupt, BrokenPipeError."""
+    try:
+        return _carry_out(arguments)
+    except WizardError as error:
+        for line in error_lines(error, getattr(arguments, "lang", "en")):
+            print(line, file=sys.stderr)
+        return Exit.USAGE if isinstance(error, InputError) else Exit.FAILED
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception:  # noqa: BLE001 - the last resort: one line for the person, the rest into a report
+        print(f"A bug in gpu-wizard. The report: {_report()}", file=sys.stderr)
+        return Exit.FAILED
+
+
+def _carry_out(arguments: argparse.Namespace) -> Exit | int:
+    match arguments.command:
+        case None:
+            return _top(arguments)
+        case "init":
+            return _init(arguments)
+        case "demo":
+            from gpu_wizard.cli.demo import demo
+
+            return demo(arguments)
+        case "check-config":
+            from gpu_wizard.faces.check_config import check_config
+
+            return check_config(
+                Path(arguments.file), arguments.containerd, arguments.root, as_json=arguments.json
+            )
+        case _:
+            from gpu_wizard.cli.arguments import parser
+            from gpu_wizard.cli.completion import script
+
+            print(script(parser(), arguments.shell), end="")
+            return Exit.DONE
+
+
+def _top(arguments: argparse.Namespace) -> Exit | int:
+    if not arguments.auto:
+        from gpu_wizard.cli.arguments import parser
+
+        parser().print_help(sys.stderr)
+        return Exit.USAGE
+    from gpu_wizard.cli.auto import auto, options_of
+
+    return auto(Path(arguments.auto), options_of(arguments))
+
+
+def _init(arguments: argparse.Namespace) -> Exit:
+    from gpu_wizard.cli.starter import starter
+    from gpu_wizard.journal.recording import write_new
+
+    path = Path(arguments.file)
+    nodes = [name.strip() for name in arguments.nodes.split(",") if name.strip()] or ["gpu-node-1"]
+    write_new(path, starter(path.name, nodes))
+    print(f"Written: {path}. Edit it, then: gpu-wizard --auto {path} --plan")
+    return Exit.DONE
+
+
+def _report() -> Path:
+    """Where a crash is written for whoever mends it: the stack without values."""
+    from platformdirs import user_state_path
+
+    folder = user_state_path("gpu-wizard") / "reports"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir())
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, prefix="report-", suffix=".txt", delete=False
+    ) as file:
+        file.write("".join(traceback.format_tb(sys.exc_info()[2])))
+        file.write(type(sys.exc_info()[1]).__name__)
+    return Path(file.name)
