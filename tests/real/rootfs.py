@@ -18,8 +18,9 @@ PASSWORD = "correct horse"
 
 def rootfs() -> Path:
     """The tree; nothing may be written into it."""
-    inputs = files_below(SOURCES / "node")
-    return built("rootfs", digest([*inputs, Path(__file__)], *PACKAGES), _build)
+    debian = built("debian", digest((), SUITE, *PACKAGES), _bootstrap)
+    inputs = [*files_below(SOURCES / "node"), Path(__file__)]
+    return built("rootfs", digest(inputs, debian.name), lambda out: _furnish(debian, out))
 
 
 def mirror() -> str:
@@ -38,18 +39,18 @@ def mirror() -> str:
     raise RuntimeError(f"this machine's apt has no source with {SUITE}: run `apt-get update` on Debian 12")
 
 
-def _build(out: Path) -> None:
+def _bootstrap(out: Path) -> None:
     say("debootstrap: a minute")
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(out), mirror()]
     done = subprocess.run(["nice", "-n", "10", *command], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"debootstrap failed\n{done.stdout[-3000:]}")
-    _furnish(out)
     _thin(out)
 
 
-def _furnish(root: Path) -> None:
+def _furnish(debian: Path, root: Path) -> None:
     """Users, our unit, the network of pods."""
+    subprocess.run(["cp", "-a", f"{debian}/.", str(root)], check=True)
     node = SOURCES / "node"
     for source, target, mode in (
         ("prepare", "usr/local/lib/bed/prepare", 0o755),
@@ -63,6 +64,7 @@ def _furnish(root: Path) -> None:
     write(root, "etc/sudoers.d/admin", "admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     write(root, "etc/apt/sources.list", "")
     write(root, "etc/machine-id", "")
+    write(root, "etc/resolv.conf", "")
     script = f"""
         useradd --create-home --shell /bin/bash --groups sudo ops
         useradd --create-home --shell /bin/bash admin
