@@ -83,20 +83,25 @@ class K3sNode:
         for told in self._told:
             told()
 
-    def containerd_up(self, release: Release) -> None:
-        """Start containerd with config.toml as it stands.
+    def configure(self, release: Release) -> Runtimes:
+        """What containerd makes of config.toml as it stands; it is not running yet.
 
         Raises: BadConfigError.
         """
         files = self._machine.files
         containerd.log(files, *_starting(release))
         try:
-            self.runtimes = containerd.load(files, release)
+            return containerd.load(files, release)
         except containerd.BadConfigError as bad:
             containerd.log(files, *bad.lines)
             raise
+
+    def containerd_up(self, release: Release, runtimes: Runtimes) -> None:
+        """containerd runs from here on."""
+        self.runtimes = runtimes
         self.container_runtime_version = f"containerd://{release.containerd.removeprefix('v')}"
-        files.write("/run/k3s/containerd/containerd.sock", b"", mode=0o660)
+        self._machine.files.write("/run/k3s/containerd/containerd.sock", b"", mode=0o660)
+        self.changed()
 
     def kubelet_up(self, release: Release, labels: dict[str, str]) -> None:
         """Start the kubelet and register with the cluster."""

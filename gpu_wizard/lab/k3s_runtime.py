@@ -145,13 +145,13 @@ class NodeSetup:
         Raises: Ended.
         """
         try:
-            self._machine.node.containerd_up(self._release)
+            runtimes = self._machine.node.configure(self._release)
         except BadConfigError as bad:
             await self._machine.clock.sleep(0.2)
             raise self.shut_down("containerd exited: exit status 1") from bad
         await self._machine.clock.sleep(_CONTAINERD_SECONDS)
+        self._machine.node.containerd_up(self._release, runtimes)
         self.say("containerd is now running")
-        self._machine.node.changed()
 
     async def kubelet(self, refused: Callable[[], Awaitable[None]] | None = None) -> None:
         """Start the kubelet and register the Node.

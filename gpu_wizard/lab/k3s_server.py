@@ -72,7 +72,9 @@ class Server:
         say("Kube API server is now running")
         say("k3s is up and running")
         self._running.ready()
+        control.vouch(node.node_name, control.password[::-1])
         await self._setup.kubelet()
+        control.adopt_secret(node.node_name)
         await self._addons(control)
 
     async def _addons(self, control: ControlPlane) -> None:

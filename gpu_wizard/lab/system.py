@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpu_wizard.lab.ports import Files, User
+from gpu_wizard.lab.files import FileTree
+from gpu_wizard.lab.ports import User
 from gpu_wizard.lab.stubs import Stub
 
 USERS = {
@@ -108,6 +109,9 @@ def service_file(description: str, command: str) -> bytes:
 
 def lay_out(files: Files, system: System, hostname: str, machine_id: str, hosts: str) -> None:
     """Write the files of a freshly installed system."""
+    for name in ("bin", "sbin", "lib"):
+        files.directory(f"/usr/{name}")
+        files.link(f"usr/{name}", f"/{name}")
     texts = {
         "/etc/os-release": system.os_release,
         "/etc/debian_version": "13.1\n" if system.id == "debian" else "trixie/sid\n",
@@ -120,7 +124,6 @@ def lay_out(files: Files, system: System, hostname: str, machine_id: str, hosts:
         "/etc/group": _group(),
         "/proc/version": f"Linux version {system.kernel} (debian-kernel@lists.debian.org)\n",
         "/proc/sys/kernel/osrelease": f"{system.kernel}\n",
-        "/proc/sys/kernel/hostname": f"{hostname}\n",
         "/proc/cpuinfo": _cpuinfo(8),
         "/proc/meminfo": "MemTotal:       32826856 kB\nMemFree:        28442312 kB\n"
         "MemAvailable:   30918416 kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -67,19 +68,14 @@ class Gpg:
         if not target or target == "-":
             await call.out(binary)
             return 0
-        full = target if target.startswith("/") else f"{call.directory.rstrip('/')}/{target}"
-        files = self._machine.files
-        if files.exists(full) and not options.has("--yes"):
+        there = await call.shell(f"test ! -e {shlex.quote(target)}")
+        if there and not options.has("--yes"):
             await call.err(
-                f"gpg: cannot open '/dev/tty': No such device or address\n"
-                f"gpg: dearmoring failed: File '{target}' exists\n".encode()
+                b"gpg: cannot open '/dev/tty': No such device or address\n"
+                b"gpg: dearmoring failed: " + f"File '{target}' exists\n".encode()
             )
             return 2
-        if call.user.uid and not full.startswith((call.user.home, "/tmp/")):  # noqa: S108 the lab's own tree
-            await call.err(f"gpg: can't create '{target}': Permission denied\n".encode())
-            return 2
-        files.write(full, binary, owner=call.user.name)
-        return 0
+        return 2 if await call.shell(f"cat > {shlex.quote(target)}", stdin=binary) else 0
 
 
 def _shown(key: openpgp.Key, *, colons: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -195,7 +196,7 @@ class Curl:
         if not target or target == "-":
             await call.out(data)
             return 0
-        if await store(self._machine, call, target, data):
+        if await store(call, target, data):
             return 0
         await call.err(f"curl: (23) client returned ERROR on write, {len(data)} bytes\n".encode())
         return 23
@@ -233,13 +234,12 @@ def _head(got: Fetched) -> bytes:
     ).encode()
 
 
-async def store(machine: Machine, call: Call, target: str, data: bytes) -> bool:
+async def store(call: Call, target: str, data: bytes) -> bool:
     """Write a download where the caller may; False where it can't be written.
 
     The shell does it, so that the caller's rights and umask count.
     """
-    quoted = "'" + target.replace("'", "'\\''") + "'"
-    return await call.shell(f"cat > {quoted}", stdin=data) == 0
+    return await call.shell(f"cat > {shlex.quote(target)}", stdin=data) == 0
 
 
 class Wget:
@@ -299,7 +299,7 @@ class Wget:
         if target == "-":
             await call.out(got.page.body)
             return 0
-        if await store(self._machine, call, target, got.page.body):
+        if await store(call, target, got.page.body):
             return 0
         await call.err(f"{target}: Permission denied\n".encode())
         return 3
