@@ -86,6 +86,12 @@ class SshTransport:
         """The machine, as the user wrote it."""
         return str(self._target)
 
+    @property
+    def address(self) -> str:
+        """The address that the machine was reached at; empty before, and through a jump host."""
+        peer = self._login.connection.get_extra_info("peername") if self._login else None
+        return str(peer[0]) if peer else ""
+
     async def connect(self) -> None:
         """Log in where there is no connection. Raises: UnreachableError, TrustError, AccessError."""
         await self._connection()
@@ -143,6 +149,11 @@ class SshReader(ShellReader):
         super().__init__(transport, sudo, known)
         self._ssh = transport
         self._tunnels: list[Tunnel] = []
+
+    @property
+    def address(self) -> str:
+        """The address that the machine was reached at; empty before, and through a jump host."""
+        return self._ssh.address
 
     async def open_tunnel(self, host: str, port: int) -> LocalEndpoint:
         """A port of this machine that leads to `host:port` as seen from there; open until `close`."""

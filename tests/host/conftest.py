@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from openssh import SSHD, Sshd, running_sshd
+from openssh import SSHD, Sshd, make_key, running_sshd
 
 MakeUser = Callable[..., str]
 
@@ -18,28 +18,34 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to make us
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """One server for the tests that do not harm it."""
+def login_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key that every server and every made user accepts."""
     if shutil.which(SSHD) is None:
         pytest.skip("no OpenSSH server here (Debian package openssh-server)")
+    return make_key(tmp_path_factory.mktemp("key") / "user_key")
+
+
+@pytest.fixture(scope="session")
+def sshd(login_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """One server for the tests that do not harm it."""
     if os.geteuid() != 0:
         pytest.skip("the server logs in as root and as made users: needs root")
     folder = tmp_path_factory.mktemp("sshd")
-    with running_sshd(folder) as server:
+    with running_sshd(folder, login_key) as server:
         yield server
 
 
 @pytest.fixture
-def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
+def own_sshd(login_key: Path, tmp_path: Path) -> Iterator[Sshd]:
     """A server that a test may harm."""
-    if shutil.which(SSHD) is None or os.geteuid() != 0:
-        pytest.skip("no OpenSSH server here, or not root")
-    with running_sshd(tmp_path) as server:
+    if os.geteuid() != 0:
+        pytest.skip("the server logs in as root: needs root")
+    with running_sshd(tmp_path, login_key) as server:
         yield server
 
 
 @pytest.fixture
-def make_user(tmp_path: Path) -> Iterator[MakeUser]:
+def make_user(login_key: Path) -> Iterator[MakeUser]:
     """Makes users of this machine that are gone afterwards: `make_user(password, sudoers_rule, shell)`."""
     if os.geteuid() != 0 or shutil.which("useradd") is None:
         pytest.skip("needs root and useradd to make users")
@@ -51,6 +57,9 @@ def make_user(tmp_path: Path) -> Iterator[MakeUser]:
         made.append(name)
         entry = f"{name}:{password or secrets.token_hex(8)}\n".encode()
         subprocess.run(["chpasswd"], input=entry, check=True, capture_output=True)
+        keys = Path(f"~{name}").expanduser() / ".ssh"
+        keys.mkdir()
+        shutil.copy(f"{login_key}.pub", keys / "authorized_keys")
         if rule:
             if shutil.which("sudo") is None:
                 pytest.skip("no sudo here (Debian package sudo)")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpu_wizard.host.target import SshOptions, SshTarget
@@ -32,14 +31,9 @@ class Sshd:
     """A running server and what a client needs to log in to it."""
 
     folder: Path
+    key: Path
     port: int
     process: subprocess.Popen[bytes]
-    extra: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def key(self) -> Path:
-        """The private key that the server accepts."""
-        return self.folder / "user_key"
 
     @property
     def known_hosts(self) -> Path:
@@ -73,32 +67,40 @@ class Sshd:
                 os.kill(child, signal.SIGKILL)
 
 
-def start_sshd(folder: Path, *lines: str, port: int | None = None) -> Sshd:
-    """Start a server that accepts `user_key` for every user."""
-    for name in ("host_key", "user_key"):
-        if not (folder / name).exists():
-            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
-            subprocess.run(command, check=True)
+def make_key(file: Path) -> Path:
+    """A private key without passphrase, and its public half beside it."""
+    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)]
+    subprocess.run(command, check=True)
+    return file
+
+
+def start_sshd(
+    folder: Path, key: Path, *lines: str, port: int | None = None, before: str = ""
+) -> Sshd:
+    """Start a server that accepts `key` for root; `before`: a command in a mount namespace of its own."""
+    if not (folder / "host_key").exists():
+        make_key(folder / "host_key")
     number = port or free_port()
-    authorized = folder / "authorized_keys"
-    shutil.copy(folder / "user_key.pub", authorized)
     host_key = (folder / "host_key.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{number} {' '.join(host_key)}\n")
     (folder / "ssh_config").touch()
     settings = (
         f"Port {number}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host_key",
         f"PidFile {folder}/pid", "UsePAM no", "StrictModes no", "PermitRootLogin yes",
-        f"AuthorizedKeysFile {authorized}", "MaxStartups 100", "LogLevel ERROR", *lines,
+        f"AuthorizedKeysFile {key}.pub .ssh/authorized_keys", "MaxStartups 100", "LogLevel ERROR", *lines,
     )  # fmt: skip
     (folder / "sshd_config").write_text("\n".join(settings) + "\n")
     Path("/run/sshd").mkdir(exist_ok=True)
+    command = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
+    if before:
+        command = ["unshare", "-m", "sh", "-c", f'{before}; exec "$@"', "sh", *command]
     process = subprocess.Popen(
-        [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")],
+        command,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     _wait_until_up(number)
-    return Sshd(folder, number, process)
+    return Sshd(folder, key, number, process)
 
 
 def _wait_until_up(port: int) -> None:
@@ -111,9 +113,11 @@ def _wait_until_up(port: int) -> None:
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path, *lines: str, port: int | None = None) -> Iterator[Sshd]:
+def running_sshd(
+    folder: Path, key: Path, *lines: str, port: int | None = None, before: str = ""
+) -> Iterator[Sshd]:
     """A server that is gone afterwards, with its connections."""
-    server = start_sshd(folder, *lines, port=port)
+    server = start_sshd(folder, key, *lines, port=port, before=before)
     try:
         yield server
     finally:
