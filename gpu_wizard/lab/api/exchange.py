@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpu_wizard.lab.api import answers, errors, patches, reviews
+from gpu_wizard.lab.api import answers, errors, patches, protobuf, reviews
 from gpu_wizard.lab.api.access import Access, Identity
 from gpu_wizard.lab.api.bodies import Caller
 from gpu_wizard.lab.api.kinds import Kind
@@ -189,6 +189,8 @@ def _key(kind: Kind, obj: JsonObject) -> str:
 
 
 def _read(asked: Asked) -> Any:
+    if asked.body and asked.content_type == protobuf.MEDIA_TYPE:
+        return protobuf.decode(asked.body)
     return answers.decode(asked.body) if asked.body else {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -249,7 +250,9 @@ async def _stream(
 ) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": media_type})
     await response.prepare(request)
-    async for chunk in chunks:
-        await response.write(chunk)
-    await response.write_eof()
+    # A client that has seen enough goes away without a word.
+    with contextlib.suppress(ConnectionResetError):
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
     return response

@@ -141,9 +141,11 @@ class ContainerWorker:
                 text = f'Container image "{name}" is not present with pull policy of Never'
                 self._wait("ErrImageNeverPull", text)
                 self._say("ErrImageNeverPull", text, warning=True)
-            elif await self._fetch(found):
-                continue
+            elif found:
+                await self._fetch(found)
+                return found
             else:
+                self._refuse()
                 await self._pod.kubelet.clock.sleep(_NOTICED)
                 self._wait(
                     "ImagePullBackOff",
@@ -155,15 +157,17 @@ class ContainerWorker:
             await self._pod.kubelet.alive()
             wait = min(wait * 2, _LONGEST_BACK_OFF)
 
-    async def _fetch(self, found: Image | None) -> bool:
+    def _refuse(self) -> None:
+        name = self.state.image
+        refusal = images.refusal(name)
+        self._say("Pulling", f'Pulling image "{name}"')
+        self._wait("ErrImagePull", refusal)
+        self._say("Failed", f'Failed to pull image "{name}": {refusal}', warning=True)
+        self._say("Failed", "Error: ErrImagePull", warning=True)
+
+    async def _fetch(self, found: Image) -> None:
         name = self.state.image
         self._say("Pulling", f'Pulling image "{name}"')
-        if found is None:
-            refusal = images.refusal(name)
-            self._wait("ErrImagePull", refusal)
-            self._say("Failed", f'Failed to pull image "{name}": {refusal}', warning=True)
-            self._say("Failed", "Error: ErrImagePull", warning=True)
-            return False
         await self._pod.kubelet.clock.sleep(found.seconds)
         self._pod.kubelet.pulled[found.name] = found
         took = f"{found.seconds:.3f}s"
@@ -172,7 +176,6 @@ class ContainerWorker:
             f'Successfully pulled image "{name}" in {took} ({took} including waiting). Image '
             f"size: {found.bytes} bytes.",
         )
-        return True
 
     async def _start(self, image: Image) -> Ended:
         log = Log()

@@ -6,7 +6,7 @@ Source: recorded f04 (seconds), h11-h24, l01-l08 with a kubelet v1.36.2; recordi
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpu_wizard.lab.api import errors, times
 from gpu_wizard.lab.api.bodies import Caller
@@ -104,17 +104,16 @@ class PodWorker:
         await self._mount()
         await self._make_sandbox()
         limit = self.pod["spec"].get("activeDeadlineSeconds")
-        work = asyncio.gather(*(each.run() for each in self._containers))
-        timer = asyncio.ensure_future(self.kubelet.clock.sleep(limit)) if limit else None
+        seconds = limit / self.kubelet.clock.factor if limit else None
+        work = [asyncio.ensure_future(each.run()) for each in self._containers]
         try:
-            waited: list[asyncio.Future[Any]] = [work, *([timer] if timer else [])]
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            overdue = not work.done()
+            done, overdue = await asyncio.wait(work, timeout=seconds)
         finally:
-            work.cancel()
-            if timer:
-                timer.cancel()
-        await self._finish(overdue=overdue)
+            for task in work:
+                task.cancel()
+        for task in done:
+            task.result()
+        await self._finish(overdue=bool(overdue))
 
     async def _finish(self, *, overdue: bool) -> None:
         if overdue:
