@@ -41,16 +41,26 @@ _NO_PROGRAM = (126, 127)
 class K3sFiles:
     """Which of the files that matter for a join are there; none of their contents.
 
-    `our_token_at`, `our_config_at`: when we wrote them, seconds since 1970; 0: not there. `environment`: the
-    agent unit's environment file holds something. `downloader`: `curl`, `wget` or "".
+    `our_token_at`, `our_config_at`: when we wrote them, seconds since 1970; 0: not there. `downloader`: `curl`,
+    `wget` or "".
     """
 
     our_token_at: int = 0
     our_config_at: int = 0
     client_certificate: bool = False
     node_password: bool = False
-    environment: bool = False
     downloader: str = ""
+
+
+@dataclass(frozen=True)
+class K3sEnvironment:
+    """What the agent unit's environment file tells K3s; K3s's own one-line install puts it there.
+
+    `server`: K3S_URL, "" without. `has_token`: a token or its file is named.
+    """
+
+    server: str = ""
+    has_token: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,6 @@ def parse_version(answer: Output) -> Fact[Version]:
 def parse_files(found: FilesFound) -> Fact[K3sFiles]:
     """Read what is there; never absent."""
     times = {file.path: file.mtime for file in found.files}
-    environment = found.at(_ENVIRONMENT)
     programs = [path.rsplit("/", 1)[1] for path in times if path.startswith(_PROGRAM_DIRECTORIES)]
     return Known(
         K3sFiles(
@@ -85,22 +94,19 @@ def parse_files(found: FilesFound) -> Fact[K3sFiles]:
             our_config_at=times.get(OUR_CONFIG, 0),
             client_certificate=CLIENT_CERTIFICATE in times,
             node_password=NODE_PASSWORD in times,
-            environment=environment is not None and environment.size > 0,
             downloader=next((name for name in ("curl", "wget") if name in programs), ""),
         )
     )
 
 
-def parse_environment(found: FilesFound) -> Fact[str]:
-    """The server's address in the agent unit's environment file, where K3s's own one-line install puts it.
-
-    Absent where there is none. Secrets were replaced on the host.
-    """
-    for line in found.files[0].text.splitlines() if found.files else ():
-        key, _, value = line.partition("=")
-        if key.strip() == "K3S_URL":
-            return Known(value.strip().strip("\"'"))
-    return ABSENT
+def parse_environment(found: FilesFound) -> Fact[K3sEnvironment]:
+    """Read `KEY='value'` lines; absent where there is no such file. Secrets were replaced on the host."""
+    if not found.files:
+        return ABSENT
+    pairs = (line.partition("=") for line in found.files[0].text.splitlines())
+    values = {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+    has_token = bool(values.get("K3S_TOKEN") or values.get("K3S_TOKEN_FILE"))
+    return Known(K3sEnvironment(values.get("K3S_URL", ""), has_token))
 
 
 def parse_clock(answer: Output) -> Fact[int]:
@@ -191,7 +197,7 @@ K3S_FILES: Probe[FilesFound, K3sFiles] = Probe(
     "k3s.files",
     Files(
         (
-            *(OUR_CONFIG, OUR_TOKEN, CLIENT_CERTIFICATE, NODE_PASSWORD, _ENVIRONMENT),
+            *(OUR_CONFIG, OUR_TOKEN, CLIENT_CERTIFICATE, NODE_PASSWORD),
             *(f"{path}/{name}" for path in _PROGRAM_DIRECTORIES for name in ("curl", "wget")),
         ),
         root=True,
@@ -199,8 +205,8 @@ K3S_FILES: Probe[FilesFound, K3sFiles] = Probe(
     ),
     parse_files,
 )
-K3S_URL: Probe[FilesFound, str] = Probe(
-    "k3s.url", Files((_ENVIRONMENT,), root=True, redact=True), parse_environment
+K3S_ENVIRONMENT: Probe[FilesFound, K3sEnvironment] = Probe(
+    "k3s.environment", Files((_ENVIRONMENT,), root=True, redact=True), parse_environment
 )
 CLOCK: Probe[Output, int] = Probe("host.clock", Command(("date", "+%s")), parse_clock)
 SERVER_CLOCK: Probe[Output, int] = Probe(

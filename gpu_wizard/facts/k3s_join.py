@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpu_wizard.facts.identity import K3sConfig
-from gpu_wizard.facts.k3s import OUR_CONFIG, OUR_TOKEN, K3sFiles
+from gpu_wizard.facts.k3s import OUR_CONFIG, OUR_TOKEN, K3sEnvironment
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import Note
 from gpu_wizard.model.version import Version
@@ -52,25 +52,21 @@ def conflict_of(config: K3sConfig, spec: Spec) -> Conflict | None:
     return None
 
 
-def has_foreign_token(config: K3sConfig, files: K3sFiles) -> bool:
+def has_foreign_token(config: K3sConfig, environment: K3sEnvironment) -> bool:
     """Whether somebody else gave the agent a token, by configuration or environment: then it stays theirs."""
-    if files.environment:
-        return True
-    foreign = {config.origins[key] for key in ("token", "token-file") if key in config.values}
-    return bool(foreign - {OUR_CONFIG})
+    keys = [key for key in ("token", "token-file") if key in config.values]
+    return environment.has_token or any(config.origins[key] != OUR_CONFIG for key in keys)
 
 
-def config_values(config: K3sConfig, files: K3sFiles, spec: Spec) -> dict[str, str]:
-    """What our part of the configuration must say: only what no other file says. Empty: nothing, as where the
-    unit's environment says it all and a configuration file would win over it.
-    """
-    if files.environment:
-        return {}
+def config_values(config: K3sConfig, environment: K3sEnvironment, spec: Spec) -> dict[str, str]:
+    """What our part of the configuration must say: only what nobody else says. Empty: nothing."""
     options = spec.options.join
-    wanted = {"server": spec.server.rstrip("/")}
-    if not has_foreign_token(config, files):
-        wanted["token-file"] = OUR_TOKEN
-    wanted |= {"node-name": options.node_name, "node-ip": options.node_ip}
+    wanted = {
+        "server": "" if environment.server else spec.server.rstrip("/"),
+        "token-file": "" if has_foreign_token(config, environment) else OUR_TOKEN,
+        "node-name": options.node_name,
+        "node-ip": options.node_ip,
+    }
     return {
         key: value
         for key, value in wanted.items()
@@ -78,10 +74,10 @@ def config_values(config: K3sConfig, files: K3sFiles, spec: Spec) -> dict[str, s
     }
 
 
-def is_configured(config: K3sConfig, files: K3sFiles) -> bool:
+def is_configured(config: K3sConfig, environment: K3sEnvironment) -> bool:
     """Whether the agent has a server and a token, whoever gave them."""
-    has_token = "token" in config.values or "token-file" in config.values
-    return files.environment or (bool(config.text("server")) and has_token)
+    has_token = "token" in config.values or "token-file" in config.values or environment.has_token
+    return has_token and bool(config.text("server") or environment.server)
 
 
 def is_written(values: Mapping[str, str], config: K3sConfig) -> bool:

@@ -10,8 +10,8 @@ from gpu_wizard.facts.identity import BOOT_ID, K3S_CONFIG, K3sConfig
 from gpu_wizard.facts.k3s import (
     CA_HASH,
     CLOCK,
+    K3S_ENVIRONMENT,
     K3S_FILES,
-    K3S_URL,
     K3S_VERSION,
     MACHINE_ID,
     NODE_IDENTITY,
@@ -19,6 +19,7 @@ from gpu_wizard.facts.k3s import (
     SERVER_CLOCK,
     SERVER_VERSION,
     TOKEN_FILES,
+    K3sEnvironment,
     K3sFiles,
     NodeIdentity,
 )
@@ -44,7 +45,7 @@ class JoinFacts:
     version: Fact[Version] = asks(K3S_VERSION)
     files: Fact[K3sFiles] = asks(K3S_FILES)
     config: Fact[K3sConfig] = asks(K3S_CONFIG)
-    url: Fact[str] = asks(K3S_URL)
+    environment: Fact[K3sEnvironment] = asks(K3S_ENVIRONMENT)
     boot_id: Fact[str] = asks(BOOT_ID)
     machine_id: Fact[str] = asks(MACHINE_ID)
     clock: Fact[int] = asks(CLOCK)
@@ -109,6 +110,11 @@ class Situation:
         return value_or(self.facts.config, join.NO_CONFIG)
 
     @property
+    def environment(self) -> K3sEnvironment:
+        """What the agent unit's environment says."""
+        return value_or(self.facts.environment, K3sEnvironment())
+
+    @property
     def configured_at(self) -> float:
         """When configuration or token last changed."""
         token_at = self.files.our_token_at if self.is_ours else 0
@@ -117,12 +123,12 @@ class Situation:
     @property
     def is_configured(self) -> bool:
         """Whether the agent knows a server and has a token."""
-        return join.is_configured(self.config, self.files)
+        return join.is_configured(self.config, self.environment)
 
     @property
     def is_ours(self) -> bool:
         """Whether the token that the agent uses is one that we put there."""
-        return not join.has_foreign_token(self.config, self.files)
+        return not join.has_foreign_token(self.config, self.environment)
 
     @property
     def server(self) -> str:
@@ -132,7 +138,7 @@ class Situation:
     @property
     def configured_server(self) -> str:
         """The address that the agent has been told, by configuration or environment."""
-        return (self.config.text("server") or value_or(self.facts.url, "")).rstrip("/")
+        return (self.config.text("server") or self.environment.server).rstrip("/")
 
     @property
     def names(self) -> dict[str, str]:
@@ -193,6 +199,10 @@ class Situation:
         """
         return node.ready == "True" and not self.is_this_boot(node)
 
+    def is_run_by_another_unit(self, node: NodeObject) -> bool:
+        """Whether this host is that Node, and Ready, though neither of K3s's units is here."""
+        return node.ready == "True" and self.is_this_boot(node) and not self.unit.loaded
+
     @property
     def stranger(self) -> NodeObject | None:
         """A Node of our name that is another machine."""
@@ -222,10 +232,18 @@ class Situation:
         have, want = self.facts.version, self.wanted_version
         if not self.unit.loaded or not isinstance(have, Known):
             return not (self.unit.running or self.unit.starting)
-        idle = not (self.unit.running or self.unit.starting or self.files.environment)
+        idle = not (self.unit.running or self.unit.starting)
         unpinned = bool(self.spec.options.join.binary_file)
-        is_outside = isinstance(self.facts.node, Absent)
+        # The installer writes the unit's environment anew: what others put there would be lost.
+        is_outside = isinstance(self.facts.node, Absent) and self.environment == K3sEnvironment()
         return idle and is_outside and not unpinned and want is not None and have.value != want
+
+    @property
+    def lack(self) -> str:
+        """What an idle host lacks: all (`missing`), its configuration (`unfinished`) or a start (`stopped`)."""
+        if self.needs_install:
+            return "missing"
+        return "stopped" if self.is_configured else "unfinished"
 
     @property
     def needs_token(self) -> bool:

@@ -161,6 +161,8 @@ def _idle(now: Situation) -> Assessment:
         return blocked("join.name-taken", **now.names, addresses=", ".join(stranger.addresses))
     if stranger:
         return blocked("join.name-left-behind", **now.names)
+    if isinstance(facts.node, Known) and now.is_run_by_another_unit(facts.node.value):
+        return blocked("join.other-unit", **now.names)
     if isinstance(facts.node, Known) and now.is_a_moment_old(facts.node.value):
         return waiting("join.node-still-ready", settling=True, **now.names)
     if now.config.broken:
@@ -174,17 +176,16 @@ def _idle(now: Situation) -> Assessment:
             want=conflict.want,
             file=conflict.file,
         )
-    return _obstacle(now) or needed(_need(now), **now.names, version=now.wanted_version or "")
-
-
-def _need(now: Situation) -> str:
-    if now.needs_install:
-        return "join.missing"
-    return "join.stopped" if now.is_configured else "join.unfinished"
+    return _obstacle(now) or needed(
+        f"join.{now.lack}", **now.names, version=now.wanted_version or ""
+    )
 
 
 def _obstacle(now: Situation) -> Assessment | None:
     """What would make a start fail, found before anything is changed."""
+    for fact in (now.facts.files, now.facts.config, now.facts.environment, now.facts.version):
+        if isinstance(fact, Unknown):
+            return unknown(fact.code, detail=fact.detail)
     return (
         _server_obstacle(now)
         or _clock_obstacle(now)
@@ -244,8 +245,9 @@ def _preparation(now: Situation, *, fresh_token: bool) -> Plan:
     source = now.token_source
     if source and (now.needs_token or fresh_token):
         plan.append(steps.put_token(source))
-    values = join.config_values(now.config, now.files, now.spec)
-    if values and not join.is_written(values, now.config):
+    values = join.config_values(now.config, now.environment, now.spec)
+    is_member = now.is_configured and isinstance(now.facts.node, Known)
+    if values and not is_member and not join.is_written(values, now.config):
         plan.append(steps.put_config(values))
     return tuple(plan)
 

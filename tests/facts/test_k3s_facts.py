@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_wizard.facts import k3s
-from gpu_wizard.facts.k3s import K3sFiles, NodeIdentity
+from gpu_wizard.facts.k3s import K3sEnvironment, K3sFiles, NodeIdentity
 from gpu_wizard.facts.k3s_situation import JoinFacts
 from gpu_wizard.facts.systemd import AGENT, SERVER, UNITS, K3sUnits, UnitState, parse_units
 from gpu_wizard.model.fact import ABSENT, Known, Unknown
@@ -137,21 +137,25 @@ def test_version(answer: Output, fact: object) -> None:
 def test_files_of_a_member_and_of_a_bare_machine() -> None:
     everything = found(
         *(k3s.OUR_CONFIG, k3s.OUR_TOKEN, k3s.CLIENT_CERTIFICATE, k3s.NODE_PASSWORD),
-        *("/etc/systemd/system/k3s-agent.service.env", "/usr/bin/curl", "/usr/bin/wget"),
+        *("/usr/bin/curl", "/usr/bin/wget"),
     )
-    assert k3s.parse_files(everything) == Known(K3sFiles(7, 7, True, True, True, "curl"))
+    assert k3s.parse_files(everything) == Known(K3sFiles(7, 7, True, True, "curl"))
     assert k3s.parse_files(FilesFound(())) == Known(K3sFiles())
     assert k3s.parse_files(found("/bin/wget")) == Known(K3sFiles(downloader="wget"))
-    empty = found("/etc/systemd/system/k3s-agent.service.env", size=0)
-    assert k3s.parse_files(empty) == Known(K3sFiles()), (
-        "as K3s's installer leaves it after our join"
-    )
 
 
-def test_address_in_the_units_environment() -> None:
-    text = b"K3S_TOKEN='***'\nK3S_URL='https://10.0.0.10:6443'\n"
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        (b"K3S_TOKEN='***'\nK3S_URL='https://s:6443'\n", K3sEnvironment("https://s:6443", True)),
+        (b"K3S_URL=https://s:6443\nK3S_TOKEN_FILE=/t\n", K3sEnvironment("https://s:6443", True)),
+        (b"https_proxy='http://p:3128'\n", K3sEnvironment()),
+        (b"", K3sEnvironment()),
+    ],
+)
+def test_environment_of_the_unit(text: bytes, environment: K3sEnvironment) -> None:
     file = FileFound("/e", "file", 0o600, "root", len(text), 1, content=text)
-    assert k3s.parse_environment(FilesFound((file,))) == Known("https://10.0.0.10:6443")
+    assert k3s.parse_environment(FilesFound((file,))) == Known(environment)
     assert k3s.parse_environment(FilesFound(())) == ABSENT
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpu_wizard.facts.identity import K3sConfig
-from gpu_wizard.facts.k3s import OUR_CONFIG, OUR_TOKEN, K3sFiles, NodeIdentity
+from gpu_wizard.facts.k3s import OUR_CONFIG, OUR_TOKEN, K3sEnvironment, K3sFiles, NodeIdentity
 from gpu_wizard.facts.k3s_causes import CODES
 from gpu_wizard.facts.k3s_installer import INSTALLER
 from gpu_wizard.facts.k3s_journal import Cause, K3sJournal
@@ -90,7 +90,7 @@ def facts(**changes: Any) -> JoinFacts:
         version=ABSENT,
         files=Known(K3sFiles(downloader="curl")),
         config=ABSENT,
-        url=ABSENT,
+        environment=ABSENT,
         boot_id=Known(BOOT),
         machine_id=Known("m1"),
         clock=Known(NOW),
@@ -167,12 +167,12 @@ def test_agent_is_adopted() -> None:
 
 
 def test_agent_that_the_guide_installed_is_adopted() -> None:
-    by_environment = K3sFiles(environment=True, client_certificate=True, node_password=True)
+    by_environment = K3sFiles(client_certificate=True, node_password=True)
     form = agent(
         AGENT_UP,
         files=Known(by_environment),
         config=ABSENT,
-        url=Known("https://10.0.0.11:6443"),
+        environment=Known(K3sEnvironment("https://10.0.0.11:6443", has_token=True)),
         journal=Known(K3sJournal(started_at=None, latest_at=NOW)),
     )
     assert state_code(judged(form)) == "done agent"
@@ -642,13 +642,37 @@ def test_member_that_is_stopped_is_started_as_it_is() -> None:
     assert undo == (Run(("systemctl", "stop", "k3s-agent"), timeout_seconds=150.0),)
 
 
+BY_THE_GUIDE = Known(K3sEnvironment("https://10.0.0.10:6443", has_token=True))
+
+
 def test_agent_of_the_guide_that_is_stopped_keeps_its_environment() -> None:
-    files = K3sFiles(
-        environment=True, client_certificate=True, node_password=True, downloader="curl"
-    )
-    form = agent(AGENT_IDLE, files=Known(files), config=ABSENT, url=Known("https://10.0.0.10:6443"))
+    files = K3sFiles(client_certificate=True, node_password=True, downloader="curl")
+    form = agent(AGENT_IDLE, files=Known(files), config=ABSENT, environment=BY_THE_GUIDE)
     form = replace(form, version=Known(Version("v1.33.1+k3s1")))
     assert ids(STAGE.plan(form, spec())) == ["start"]
+    gone = replace(form, node=ABSENT, identity=ABSENT)
+    assert ids(STAGE.plan(gone, spec())) == ["drop-certificate", "drop-key", "start"]
+
+
+def test_environment_with_proxies_alone_gives_no_token() -> None:
+    """As it is left by a join of ours, through a proxy, whose start failed."""
+    form = facts(
+        units=Known(K3sUnits(AGENT_OFF, NO_SERVER)),
+        version=Known(V34),
+        environment=Known(K3sEnvironment()),
+    )
+    assert ids(STAGE.plan(form, spec())) == ["token", "config", "enable", "start"]
+
+
+def test_member_by_a_unit_of_another_name() -> None:
+    form = facts(node=Known(NODE), identity=Known(NodeIdentity("m1")))
+    assert state_code(judged(form)) == "blocked other-unit"
+
+
+def test_member_whose_agent_was_uninstalled_joins_again() -> None:
+    form = facts(node=Known(replace(NODE, ready="Unknown")), identity=Known(NodeIdentity("m1")))
+    assert ids(STAGE.plan(form, spec())) == WHOLE
+    assert len(STAGE.plan(form, spec())[-1].undo) == 1, "the Node was there before"
 
 
 def test_server_that_is_stopped_is_started() -> None:
@@ -745,6 +769,9 @@ PORT = ServerPort("k3s", CA, 200)
             {},
             "blocked config-unreadable",
         ),
+        ({"files": Unknown("sudo-refused")}, {}, "unknown sudo-refused"),
+        ({"config": Unknown("not-readable")}, {}, "unknown not-readable"),
+        ({"version": Unknown("timed-out")}, {}, "unknown timed-out"),
         ({"curl": ABSENT}, {}, "needed missing"),
         ({"curl": Unknown("timed-out")}, {}, "needed missing"),
     ],
