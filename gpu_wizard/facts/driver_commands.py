@@ -14,6 +14,8 @@ from gpu_wizard.facts.pci import PciCard
 BRANCH = "580"
 """The newest branch that still serves every generation from Maxwell on; 590 dropped Maxwell, Pascal and Volta."""
 _CUDA_REPOSITORY = "https://developer.download.nvidia.com/compute/cuda/repos"
+GUIDE = "https://docs.nvidia.com/datacenter/tesla/driver-installation-guide/"
+"""Where to read on, for a system or a card that nothing exact is known of."""
 _REBOOT = "sudo reboot"
 _ENROL = "sudo mokutil --import {key}  # a password of your own, asked for at the console at the next boot"
 _DKMS_KEY = "/var/lib/dkms/mok.pub"

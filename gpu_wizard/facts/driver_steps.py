@@ -57,6 +57,6 @@ def reboot_step(pods: Fact[tuple[PodObject, ...]]) -> Step:
 def reboot_risk(pods: Fact[tuple[PodObject, ...]]) -> Risk:
     """Which pods a reboot ends: the GPU pods by name, or that nobody could look."""
     if not isinstance(pods, Known):
-        return Risk("reboots-node-pods-unknown")
+        return Risk("driver.reboot-pods-unknown")
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in gpu_pods(pods.value))
-    return Risk("reboots-node-gpu-pods", {"pods": names}) if names else Risk("reboots-node")
+    return Risk("driver.reboot-gpu-pods", {"pods": names}) if names else Risk("driver.reboot")

@@ -158,6 +158,6 @@ def _apt_undo(it: Installation) -> tuple[Action, ...]:
 def _risk(pods: Fact[tuple[PodObject, ...]]) -> Risk | None:
     """The packages' scripts reload systemd. Source: domain.md appendix C, last item."""
     if not isinstance(pods, Known):
-        return Risk("daemon-reload-pods-unknown")
+        return Risk("toolkit.daemon-reload-pods-unknown")
     names = ", ".join(f"{pod.namespace}/{pod.name}" for pod in gpu_pods(pods.value))
-    return Risk("daemon-reload-gpu-pods", {"pods": names}) if names else None
+    return Risk("toolkit.daemon-reload-gpu-pods", {"pods": names}) if names else None

@@ -174,7 +174,7 @@ class _Judge:
             and library
             and not smi.same_version(disk.value.version, library)
         ):
-            rebuild = "\n".join(commands.rebuild_commands(self._system))
+            rebuild = _text(commands.rebuild_commands(self._system))
             return blocked("driver.mismatch-no-module", commands=rebuild, **params)
         choice = self._spec.choices.get(REBOOT_QUESTION, "")
         if choice == "reboot" or (self._spec.options.driver.reboot and choice != "skip"):
@@ -196,7 +196,7 @@ class _Judge:
                 else needed("driver.no-nodes", version=self._state.version)
             )
         if isinstance(module, Absent):
-            text = "\n".join(commands.rebuild_commands(self._system))
+            text = _text(commands.rebuild_commands(self._system))
             release = value_or(self._facts.release, kernel.Kernel("?", "")).release
             return blocked("driver.no-module", kernel=release, commands=text)
         if isinstance(module, Known) and self._state.secure_boot and not module.value.signer:
@@ -237,14 +237,14 @@ class _Judge:
         drivers = {card.driver for card in self._cards}
         names = ", ".join(map(str, self._cards))
         if drivers == {"nouveau"} or (not self._state.version and "nouveau" in drivers):
-            text = "\n".join(commands.nouveau_commands(self._system))
+            text = _text(commands.nouveau_commands(self._system))
             return blocked("driver.nouveau", card=names, **(install or {"commands": text}))
         if drivers == {"vfio-pci"}:
             return blocked("driver.vfio", card=names)
         return None
 
     def _secure_boot(self, line: str) -> Assessment:
-        text = "\n".join(commands.secure_boot_commands(self._system))
+        text = _text(commands.secure_boot_commands(self._system))
         return blocked("driver.secure-boot", text=line, commands=text)
 
     def _install(self) -> dict[str, str]:
@@ -252,7 +252,7 @@ class _Judge:
         lines = commands.driver_commands(
             self._system, self._cards, self._state.secure_boot, machine
         )
-        return {"commands": "\n".join(lines), "system": self._system.name if self._system else "?"}
+        return {"commands": _text(lines), "system": self._system.name if self._system else "?"}
 
     def _notes(self, gpus: tuple[smi.Gpu, ...]) -> Iterator[Note]:
         yield from bus_notes(gpus, self._cards)
@@ -274,6 +274,11 @@ _LOGGED = {
     "fallen-off": "driver.gpu-lost",
     "init-failed": "driver.init-failed",
 }
+
+
+def _text(lines: tuple[str, ...]) -> str:
+    """Commands as a parameter: one a line, or where to read on."""
+    return "\n".join(lines or (commands.GUIDE,))
 
 
 def _said(report: smi.SmiReport) -> dict[str, str]:
