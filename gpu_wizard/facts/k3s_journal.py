@@ -43,13 +43,14 @@ class Cause:
 @dataclass(frozen=True)
 class K3sJournal:
     """The unit's last start. `started_at` None: longer ago than the lines read reach, then nothing is
-    known of how it came up.
+    known of how it came up, only that it is older than `oldest_at`, the first line read.
 
     `up`: `k3s agent is up and running` (a server: `k3s is …`) was said and no end followed; `containerd`: the
     same of `containerd is now running`. `cause`: the fault that stands at the end. `tail`: the last messages.
     """
 
     started_at: float | None = None
+    oldest_at: float = 0.0
     latest_at: float = 0.0
     up: bool = False
     containerd: bool = False
@@ -139,6 +140,7 @@ def _verdict(start: _Start) -> K3sJournal:
     alive = entries[ends[-1] + 1 :] if ends else entries
     return K3sJournal(
         started_at=entries[0].at if start.known else None,
+        oldest_at=entries[0].at,
         latest_at=entries[-1].at,
         up=any(UP.search(entry.text) for entry in alive),
         containerd=any(CONTAINERD_UP.search(entry.text) for entry in alive),

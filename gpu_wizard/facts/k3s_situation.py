@@ -94,10 +94,10 @@ class Situation:
 
     @property
     def age(self) -> float:
-        """Seconds since the unit's last start; infinite where it is out of the journal's reach."""
-        if self.journal.started_at is None:
-            return float("inf")
-        return value_or(self.facts.clock, int(self.journal.latest_at)) - self.journal.started_at
+        """Seconds since the unit's last start; at least so many where it is out of the journal's reach."""
+        journal = self.journal
+        since = journal.oldest_at if journal.started_at is None else journal.started_at
+        return value_or(self.facts.clock, int(journal.latest_at)) - since
 
     @property
     def files(self) -> K3sFiles:

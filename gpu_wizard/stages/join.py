@@ -64,8 +64,7 @@ class Join(Stage[JoinFacts]):
             return ()
         now = Situation(facts, spec)
         if now.unit.name == SERVER:
-            enabled = now.unit.enabled == "enabled"
-            return (steps.start(SERVER, spec.kubernetes_node, was_enabled=enabled, new_node=False),)
+            return _start(now)
         fresh_token = assessment.code == "join.token-stale"
         return (*_preparation(now, fresh_token=fresh_token), *_start(now))
 
@@ -255,14 +254,14 @@ def _preparation(now: Situation, *, fresh_token: bool) -> Plan:
 def _start(now: Situation) -> Plan:
     unit, alive = now.unit, now.unit.running or now.unit.starting
     plan: list[Step] = []
-    if now.has_dead_certificate:
+    if now.has_dead_certificate and unit.name != SERVER:
         plan += [steps.stop(unit.name)] if alive else []
         plan += steps.drop_client_certificate()
         alive = False
     if unit.loaded and unit.enabled != "enabled":
         plan.append(steps.enable(unit.name))
     was_enabled = unit.loaded and unit.enabled == "enabled"
-    new_node = isinstance(now.facts.node, Absent)
+    new_node = isinstance(now.facts.node, Absent) and unit.name != SERVER
     node = now.spec.kubernetes_node
     plan.append(
         steps.start(unit.name, node, was_enabled=was_enabled, new_node=new_node, again=alive)
