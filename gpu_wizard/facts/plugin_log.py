@@ -29,7 +29,9 @@ _FAILURES = (
     ("plugin-no-devices", re.compile(r"No devices found\. Waiting indefinitely")),
     (
         "plugin-not-registered",
-        re.compile(r"Could not register device plugin|Failed to start one or more plugins"),
+        re.compile(
+            r"Could not register device plugin|Failed to start one or more plugins|failed to create FS watcher"
+        ),
     ),
     (
         "plugin-config",

@@ -1,0 +1,115 @@
+"""The command line from outside: help, version, usage errors, starter files, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("textual", "rich", "asyncssh", "kubernetes_asyncio", "aiohttp", "pynvml")
+
+
+def gpu_wizard(
+    *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gpu_wizard", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_nothing_heavy(option: str) -> None:
+    script = (
+        "import json, sys\nfrom gpu_wizard.cli import main\n"
+        f"try: main([{option!r}])\nexcept SystemExit as end: status = end.code\n"
+        "print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    status, modules = json.loads(ran.stderr)
+    assert status == 0
+    assert [name for name in HEAVY if name in modules] == []
+
+
+def test_help_documents_exit_statuses_and_variables() -> None:
+    text = gpu_wizard("--help").stdout
+    for word in ("exit status:", "130", "--auto FILE", "GPU_WIZARD_SUDO_PASSWORD", "demo --auto"):
+        assert word in text
+
+
+def test_bad_usage_is_2() -> None:
+    assert gpu_wizard("--no-such-option").returncode == 2
+    assert gpu_wizard("no-such-command").returncode == 2
+
+
+def test_init_writes_a_file_that_is_read_and_never_overwrites(tmp_path: Path) -> None:
+    first = gpu_wizard("init", cwd=tmp_path)
+    assert (first.returncode, (tmp_path / "setup.toml").exists()) == (0, True)
+    (tmp_path / "setup.toml").write_text("mine")
+    again = gpu_wizard("init", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "setup.toml" in again.stderr
+    assert (tmp_path / "setup.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["setup.toml"]
+
+
+def test_init_names_every_node(tmp_path: Path) -> None:
+    assert gpu_wizard("init", "many.toml", "--nodes", "a,b, c", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "many.toml").read_text()
+    assert text.count("[[nodes]]") == 3
+    assert 'name = "c"' in text
+
+
+def test_a_missing_setup_file_is_named() -> None:
+    ran = gpu_wizard("--auto", "/no/such/setup.toml")
+    assert ran.returncode == 2
+    assert "/no/such/setup.toml" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_prompt_without_a_terminal_names_the_variable(tmp_path: Path) -> None:
+    setup = tmp_path / "setup.toml"
+    setup.write_text(
+        'version = 1\n[control_plane]\nhost = "a"\n[[nodes]]\nname = "b"\nhost = "b"\nsudo = {from = "prompt"}\n'
+    )
+    ran = gpu_wizard("--auto", str(setup))
+    assert ran.returncode == 2
+    assert "GPU_WIZARD_SUDO_PASSWORD" in ran.stderr
+
+
+def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
+    setup = tmp_path / "setup.toml"
+    setup.write_text(
+        'version = 1\n[control_plane]\nhost = "a"\n[[nodes]]\nhost = "b"\nsudo = {from = "env", name = "NO_SUCH"}\n'
+    )
+    ran = gpu_wizard("--auto", str(setup))
+    assert ran.returncode == 2
+    assert "NO_SUCH" in ran.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command(shell: str) -> None:
+    text = gpu_wizard("completion", shell).stdout
+    for word in ("init", "demo", "check-config"):
+        assert word in text
+    assert "scenario" in text
+
+
+def test_bash_completion_completes(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text(gpu_wizard("completion", "bash").stdout)
+    asked = f'source {script}; COMP_WORDS=(gpu-wizard demo --sc); COMP_CWORD=2; _gpu_wizard; echo "${{COMPREPLY[@]}}"'
+    ran = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["--scenario"]
