@@ -60,7 +60,7 @@ class _Expression:
         return self.primary()
 
     def primary(self) -> bool:
-        if len(self.words) > 2 and self.words[1] in _COMPARE | _STRINGS:  # type: ignore[operator]  # only the keys are asked for
+        if len(self.words) > 2 and self.words[1] in _COMPARE | _STRINGS:
             return self.binary()
         word = self.words.pop(0) if self.words else ""
         if word == "(" and self.words:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_wizard.lab.coreutils.index import UTILITIES
 from gpu_wizard.lab.files import FileTree
-from gpu_wizard.lab.kernel import BINARY, Kernel, Run
+from gpu_wizard.lab.kernel import BINARY, Kernel, Run, Utility
 from gpu_wizard.lab.ports import Computer
 from gpu_wizard.lab.shell import perform_other
 from gpu_wizard.lab.tools import OTHERS, READERS
@@ -21,7 +21,8 @@ def boot(computer: Computer) -> Kernel:
     files = computer.files
     if not isinstance(files, FileTree):
         raise TypeError(f"{computer.hostname}: its files are no FileTree")
-    programs = dict.fromkeys(OTHERS | READERS, _tool) | UTILITIES
+    programs: dict[str, Utility] = dict.fromkeys(OTHERS | READERS, _tool)
+    programs |= UTILITIES
     kernel = Kernel(computer, files.tree, programs, perform_other)
     for path, target in _LINKS.items():
         if not files.exists(path):

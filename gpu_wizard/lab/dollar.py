@@ -61,6 +61,24 @@ class Reader:
 
     def _token(self, char: str, fresh: bool) -> bool:
         """Take one token; gives whether the next word stands in command position."""
+        if char == "\n":
+            self._copy(1)
+            self._bodies()
+            return True
+        if self._quoted(char) or self._operator(char):
+            return False
+        if word := _WORD.match(self.source, self._at):
+            self._copy(len(word[0]))
+            if fresh:
+                self._command = word[0]
+            return False
+        if self._asked():
+            return False
+        self._copy(1)
+        return char in ";&|({" or (fresh and char in " \t")
+
+    def _quoted(self, char: str) -> bool:
+        """Take what starts with a quoting character, if `char` is one."""
         if char == "\\":
             self.open = self.source[self._at + 1 :] in ("", "\n")
             self._copy(2)
@@ -71,11 +89,13 @@ class Reader:
         elif char == "`":
             self._copy(1)
             self._plain(until="`")
-        elif char == "\n":
-            self._copy(1)
-            self._bodies()
-            return True
-        elif char == "#" and (self._at == 0 or self.source[self._at - 1] in " \t\n;&|("):
+        else:
+            return False
+        return True
+
+    def _operator(self, char: str) -> bool:
+        """Take a comment, an arithmetic expansion or the start of a here-document."""
+        if char == "#" and (self._at == 0 or self.source[self._at - 1] in " \t\n;&|("):
             self._copy(self._line_end() - self._at)
         elif self.source.startswith("$((", self._at):
             self._arithmetic()
@@ -84,14 +104,9 @@ class Reader:
         elif char == "<" and (here := _HERE.match(self.source, self._at)):
             self._pending.append(_Here(here[4], bool(here[2] or here[3]), here[1] == "-"))
             self._copy(len(here[0]))
-        elif word := _WORD.match(self.source, self._at):
-            self._copy(len(word[0]))
-            if fresh:
-                self._command = word[0]
-        elif not self._asked():
-            self._copy(1)
-            return char in ";&|({" or (fresh and char in " \t")
-        return False
+        else:
+            return False
+        return True
 
     def _line_end(self) -> int:
         end = self.source.find("\n", self._at)

@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
-from gpu_wizard.lab.ports import Computer, Program, User
+from gpu_wizard.lab.ports import Computer, User
 from gpu_wizard.lab.process import Process, ProcessTable
-from gpu_wizard.lab.tickets import Tickets
 from gpu_wizard.lab.streams import Streams, everything
+from gpu_wizard.lab.tickets import Tickets
 from gpu_wizard.lab.tree import EXECUTE, Credentials, Tree
 from gpu_wizard.lab.view import FileView
 
@@ -24,6 +24,9 @@ BINARY = b"\x7fELF\x02\x01\x01"
 """What stands in the files of programs that the lab itself performs."""
 SUDO_GROUP = 27
 """Debian's number for the group whose members may use sudo."""
+
+
+_STDIN = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
 
 @dataclass
@@ -65,6 +68,15 @@ class Run:
     async def read(self) -> bytes:
         """The whole of standard input."""
         return await everything(self.streams.input)
+
+    async def content(self, name: str) -> bytes:
+        """What a file named on the command line holds; `/dev/stdin` is standard input.
+
+        Raises: OSError as reading it does.
+        """
+        if name in _STDIN:
+            return await self.read()
+        return self.view.read(self.path(name))
 
     async def out(self, data: bytes) -> None:
         """Write to standard output, delivered at once."""
@@ -129,13 +141,17 @@ class Run:
         task.add_done_callback(self.holders.discard)
 
 
+Utility = Callable[[Run], Awaitable[int]]
+"""A program of the lab's own, which may ask for more than a `Program` of ports.py."""
+
+
 @dataclass
 class Kernel:
     """What runs on one computer. `tree` is the computer's own file tree."""
 
     computer: Computer
     tree: Tree
-    shells: Mapping[str, Program]
+    utilities: Mapping[str, Utility]
     """The lab's own programs by bare name: shells, core utilities, sudo."""
     perform_other: Callable[[Run], Coroutine[None, None, int]]
     """Runs a program that only the shell's interpreter has, or a script file."""
@@ -183,7 +199,7 @@ class Kernel:
         umask = parent.view.umask if parent else 0o022
         return self.table.start(parent, who, argv, self.view(who, umask))
 
-    def program(self, name: str) -> Program | None:
+    def program(self, name: str) -> Utility | None:
         """The Python program behind a bare name or an absolute path, the machine's own first."""
         found = self.computer.program(name)
         if found is not None:
@@ -191,7 +207,7 @@ class Kernel:
         directory, _, bare = name.rpartition("/")
         if directory and directory not in PATH.split(":"):
             return None
-        return self.shells.get(bare)
+        return self.utilities.get(bare)
 
     def where(self, name: str, path: str, view: FileView) -> str | None:
         """The file that a name starts, as `command -v` tells it; None: command not found."""

@@ -21,19 +21,28 @@ trap() {
 kill() {
   case $1 in -l|-L) builtin kill "$@"; return ;; esac
   local __k
-  __k=$(__kill "$@") || return
+  __k=$(__kill $__dialect "$@") || return
   case $__k in ?*) eval "builtin kill $__k" ;; esac
 }
 command() {
   case $1 in
-    -v|-V) __command "$1" "$2" "$(builtin type -t "$2")" ;;
+    -v|-V) __command $__dialect "$1" "$2" "$(builtin type -t "$2")" ;;
     -p) builtin shift; builtin command "$@" ;;
     *) builtin command "$@" ;;
   esac
 }
 type() {
-  local __t __s=0
-  for __t in "$@"; do __command -V "$__t" "$(builtin type -t "$__t")" || __s=$?; done
+  local __t __k __s=0
+  for __t in "$@"; do
+    __k=$(builtin type -t "$__t")
+    case $__dialect.$__k.$__t in
+      bash.function.[\[sbuktcr]|bash.function.sh|bash.function.bash|bash.function.umask) ;;
+      bash.function.trap|bash.function.kill|bash.function.command|bash.function.type) ;;
+      bash.function.test|bash.function.read|bash.function.cd) ;;
+      bash.function.*) builtin type "$__t"; continue ;;
+    esac
+    __command $__dialect -V "$__t" "$__k" || __s=$?
+  done
   return $__s
 }
 test() {

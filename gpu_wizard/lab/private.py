@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,21 +10,23 @@ from bashkit import Bash, BashError
 
 from gpu_wizard.lab.access import evaluate
 from gpu_wizard.lab.dollar import rewritten, unfinished
-from gpu_wizard.lab.modes import changed_mode
 from gpu_wizard.lab.kernel import PATH, Run
+from gpu_wizard.lab.modes import changed_mode
 from gpu_wizard.lab.prelude import FUNCTIONS
 from gpu_wizard.lab.process import FIRST_PID
 from gpu_wizard.lab.signals import number_of
 from gpu_wizard.lab.streams import Input
 from gpu_wizard.lab.tree import EXECUTE
 
-_SPECIAL = frozenset(
-    ". : break continue eval exec exit export readonly return set shift times trap unset".split()
+_SPECIAL_NAMES = (
+    ". : break continue eval exec exit export readonly return set shift times trap unset"
 )
-_BUILTIN = _SPECIAL | frozenset(
+_BUILTIN_NAMES = (
     "[ alias bg cd command echo false fg getopts hash jobs kill local printf pwd read test true "
-    "type ulimit umask unalias wait".split()
+    "type ulimit umask unalias wait"
 )
+_SPECIAL = frozenset(_SPECIAL_NAMES.split())
+_BUILTIN = frozenset(_BUILTIN_NAMES.split())
 """What dash does itself. Source: dash 0.5.12 (Debian 13), dash(1), `Builtins`."""
 _INCOMPLETE = ("unexpected end of file", "unexpected EOF", "unterminated")
 
@@ -77,14 +78,18 @@ async def trap(run: Run) -> int:
 
 async def kill(run: Run) -> int:
     """Send signals to processes of the machine; prints what is left to the built-in `kill`."""
-    words = list(run.argv[1:])
+    dialect, *words = run.argv[1:]
     number, spelled = signal.SIGTERM.value, "-TERM"
     if words and words[0] in ("-s", "-n") and len(words) > 1:
-        number, spelled = number_of(words[1]) or -1, f"-{words[1]}"
+        asked = number_of(words[1])
+        number, spelled = -1 if asked is None else asked, f"-{words[1]}"
         words = words[2:]
     elif words and words[0].startswith("-") and words[0] != "--":
         asked = number_of(words[0][1:])
         number, spelled = -1 if asked is None else asked, words.pop(0)
+        if dialect == "sh" and words[:1] == ["--"]:  # dash takes what follows -SIGNAL for ids
+            await run.err(b"sh: 1: kill: Illegal number: -\n")
+            return 2
     if words and words[0] == "--":
         words.pop(0)
     if not words or number < 0:
@@ -136,24 +141,36 @@ async def test(run: Run) -> int:
 
 
 async def command(run: Run) -> int:
-    """`command -v`, `command -V`, `type`: what a name stands for, as dash words it."""
-    option, name, kind = (*run.argv[1:], "", "", "")[:3]
+    """`command -v`, `command -V`, `type`: what a name stands for, in the dialect's words."""
+    dialect, option, name, kind = (*run.argv[1:], "", "", "", "")[:4]
     brief = option == "-v"
-    if kind == "function" and name not in FUNCTIONS:
-        await run.say(name if brief else f"{name} is a shell function")
-    elif kind == "keyword":
-        await run.say(name if brief else f"{name} is a shell keyword")
-    elif name in _BUILTIN:
-        special = "special " if name in _SPECIAL else ""
-        await run.say(name if brief else f"{name} is a {special}shell builtin")
-    else:
-        found = run.kernel.where(name, run.environment.get("PATH", PATH), run.view)
-        if found is None:
-            if not brief:
-                await run.say(f"{name}: not found")
-            return 127
+    what = _what(name, kind)
+    found = run.kernel.where(name, run.environment.get("PATH", PATH), run.view)
+    if what:
+        shown = what if dialect == "sh" else what.replace("special ", "")
+        await run.say(name if brief else f"{name} is a {shown}")
+    elif found is not None:
         await run.say(found if brief else f"{name} is {found}")
+    elif dialect == "bash":
+        if not brief:
+            await run.err(f"bash: line 1: type: {name}: not found\n".encode())
+        return 1
+    else:
+        if not brief:
+            await run.say(f"{name}: not found")
+        return 127
     return 0
+
+
+def _what(name: str, kind: str) -> str:
+    """What a name is to the shell itself, "" where it is none of its own."""
+    if kind == "function" and name not in FUNCTIONS:
+        return "shell function"
+    if kind == "keyword":
+        return "shell keyword"
+    if name in _SPECIAL:
+        return "special shell builtin"
+    return "shell builtin" if name in _BUILTIN else ""
 
 
 PRIVATE: Mapping[str, Callable[[Run], Awaitable[int]]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from bashkit import Bash, CommandContext
@@ -88,7 +88,7 @@ class Shell:
         )
         self._bash.mount("/", as_file_system(view))
         self._add(*(HIDDEN - {self.spared}))
-        for name in kernel.shells:
+        for name in kernel.utilities:
             bare = () if name in NATIVE or name == self.spared else (name,)
             self._add(*bare, f"/usr/bin/{name}", f"/bin/{name}", f"/usr/sbin/{name}")
         for name, private in PRIVATE.items():
@@ -133,7 +133,10 @@ class Shell:
     async def _begin(self) -> None:
         mark = self.run.kernel.mark.decode().strip()
         known = f"{PID}={self.run.process.pid} {NAME}={shlex.quote(self.name)} __mark={mark}"
-        await self._bash.execute(f"{known}\n{prelude(self.posix)}")
+        dialect = "sh" if self.posix else "bash"
+        unset = "" if "HOME" in self.run.environment else "unset HOME;"
+        start = f"{unset}{known} __dialect={dialect}\n{prelude(self.posix)}"
+        await self._bash.execute(start)
 
     async def _execute(self, text: str) -> int:
         result = await self._bash.execute(text, stdout=self.run.out, stderr=self.run.err)

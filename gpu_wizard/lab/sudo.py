@@ -202,12 +202,11 @@ async def sudo(run: Run) -> int:
         await run.say("Sudo version 1.9.16p2")
         return 0
     request = _Sudo(run, given, words)
-    forgets = given.keys() & {"-k", "-K"}
-    if forgets:
-        if not words and not given.keys() & {"-v", "-l", "-i", "-s"}:
-            run.kernel.tickets.granted.pop(request.key, None)
-            return 0
-    if not words and not given.keys() & {"-v", "-l", "-i", "-s"}:
+    idle = not words and not given.keys() & {"-v", "-l", "-i", "-s"}
+    if idle and given.keys() & {"-k", "-K"}:
+        run.kernel.tickets.granted.pop(request.key, None)
+        return 0
+    if idle:
         return await run.fail(
             "usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]"
         )

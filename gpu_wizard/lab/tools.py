@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-HIDDEN = frozenset(
+_HIDDEN = (
     "assert busybox csv curl dotenv gawk git glob http jq json json log make man nano nawk "
     "numfmt openssl parallel patch python python3 retry rg rgrep semver sqlite3 sudo template tomlq "
-    "tree unzip uuidgen verify vi watch wget xxd yq zip".split()
+    "tree unzip uuidgen verify vi watch wget xxd yq zip"
 )
+HIDDEN = frozenset(_HIDDEN.split())
 """Commands of bashkit that a minimal Debian lacks. The machine's own programs may bring them."""
 
 _INPUT = (
     "awk base32 base64 cat cksum comm cut dd diff egrep expand fgrep fmt fold grep gunzip gzip head "
     "hexdump iconv join less md5sum mawk more nl od paste pr rev sed sha1sum sha224sum sha256sum "
-    "sha384sum sha512sum shuf sort split strings sum tac tail tar tee tr tsort unexpand uniq wc xargs"
+    "sha384sum sha512sum shuf sort split strings sum tac tail tar tee tr tsort unexpand uniq wc"
 )
 READERS = frozenset(_INPUT.split())
 """Utilities that may read standard input."""
-OTHERS = frozenset(
-    "basename cmp dirname du expr false file find getconf link ln mkdir mkfifo mv nice "
-    "pathchk printenv printf pwd readlink realpath rm rmdir seq sleep truncate true unlink yes [ "
-    "echo test".split()
+_OTHERS = (
+    "basename cmp dirname du expr false file find getconf date link ln mkfifo mv "
+    "pathchk printenv printf pwd readlink rm rmdir seq truncate true unlink which yes [ "
+    "echo test"
 )
+OTHERS = frozenset(_OTHERS.split())
 """Utilities that read no input."""
-NATIVE = frozenset(OTHERS - {"find", "nice"})
+NATIVE = frozenset(OTHERS - {"find", "which"})
 """Those that the interpreter may run itself, for none of them starts programs or reads input."""
 
-_ALWAYS = frozenset({"tr", "tee", "xargs", "dd"})
+_ALWAYS = frozenset({"tr", "tee", "dd"})
 _SCRIPT_FIRST = frozenset({"grep", "egrep", "fgrep", "sed", "awk", "mawk"})
 _WITH_VALUE = {
     "head": "nc",

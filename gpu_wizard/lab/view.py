@@ -13,15 +13,14 @@ _SET_GROUP = 0o2000
 
 
 @dataclass
-class FileView:
-    """File operations under someone's rights and umask. Paths are absolute.
+class ReadView:
+    """What someone may see of the files. Paths are absolute.
 
     Raises: the `OSError` that the system call of the same purpose would give.
     """
 
     tree: Tree
     who: Credentials
-    umask: int = 0o022
 
     def look(self, path: str, follow: bool = True) -> Node:
         """The node at a path. `follow` False: a link itself, as lstat(2)."""
@@ -51,6 +50,44 @@ class FileView:
         with self.tree.lock:
             node = self._open(path, READ)
             return node.source() if node.source else node.content
+
+    def names(self, path: str) -> list[str]:
+        """The names in a directory, sorted."""
+        with self.tree.lock:
+            return sorted(self._directory(path))
+
+    def entries(self, path: str) -> list[tuple[str, Node]]:
+        """Names and nodes of a directory, sorted by name."""
+        with self.tree.lock:
+            return sorted(self._directory(path).items())
+
+    def _open(self, path: str, want: int) -> Node:
+        node = self.look(path)
+        if node.children is not None:
+            raise failure(errno.EISDIR, path)
+        if not node.allows(self.who, want):
+            raise failure(errno.EACCES, path)
+        return node
+
+    @staticmethod
+    def _below(directory: Node, path: str) -> dict[str, Node]:
+        if directory.children is None:
+            raise failure(errno.ENOTDIR, path)
+        return directory.children
+
+    def _directory(self, path: str) -> dict[str, Node]:
+        node = self.look(path)
+        below = self._below(node, path)
+        if not node.allows(self.who, READ):
+            raise failure(errno.EACCES, path)
+        return below
+
+
+@dataclass
+class FileView(ReadView):
+    """File operations under someone's rights and umask."""
+
+    umask: int = 0o022
 
     def write(self, path: str, content: bytes, mode: int = 0o666) -> None:
         """Create a file (`mode` less the umask), or replace what one holds (its mode stays)."""
@@ -87,16 +124,6 @@ class FileView:
             inherited = directory.mode & _SET_GROUP
             self._place(directory, name, Node(mode & ~self.umask | inherited, children={}), path)
 
-    def names(self, path: str) -> list[str]:
-        """The names in a directory, sorted."""
-        with self.tree.lock:
-            return sorted(self._directory(path))
-
-    def entries(self, path: str) -> list[tuple[str, Node]]:
-        """Names and nodes of a directory, sorted by name."""
-        with self.tree.lock:
-            return sorted(self._directory(path).items())
-
     def remove(self, path: str, recursive: bool = False) -> None:
         """Remove a file, a link or an empty directory; with `recursive` a whole tree."""
         with self.tree.lock:
@@ -110,8 +137,7 @@ class FileView:
                 for below in list(node.children):
                     self.remove(f"{path.rstrip('/')}/{below}", recursive=True)
             self.tree.used -= len(node.content)
-            assert directory.children is not None
-            del directory.children[name]
+            del self._below(directory, path)[name]
 
     def rename(self, old: str, new: str) -> None:
         """Move a node, its owner and mode with it, over what is at `new`."""
@@ -127,10 +153,8 @@ class FileView:
                 self._replaceable(present, node, new)
                 self.remove(new)
             self._may_change(target, new)
-            assert source.children is not None
-            assert target.children is not None
-            del source.children[old_name]
-            target.children[new_name] = node
+            del self._below(source, old)[old_name]
+            self._below(target, new)[new_name] = node
 
     def copy(self, old: str, new: str) -> None:
         """Copy a file's content; a new file has the old one's mode less the umask."""
@@ -171,14 +195,6 @@ class FileView:
                 raise failure(errno.EACCES, path)
             node.modified = when
 
-    def _open(self, path: str, want: int) -> Node:
-        node = self.look(path)
-        if node.children is not None:
-            raise failure(errno.EISDIR, path)
-        if not node.allows(self.who, want):
-            raise failure(errno.EACCES, path)
-        return node
-
     def _open_or_make(self, path: str, mode: int) -> Node:
         directory, name, node = self.tree.walk(path, self.who)
         if node is not None:
@@ -193,20 +209,10 @@ class FileView:
         self._may_change(directory, path)
         node.uid = self.who.uid
         node.gid = directory.gid if directory.mode & _SET_GROUP else self.who.gid
-        assert directory.children is not None
-        directory.children[name] = node
-
-    def _directory(self, path: str) -> dict[str, Node]:
-        node = self.look(path)
-        if node.children is None:
-            raise failure(errno.ENOTDIR, path)
-        if not node.allows(self.who, READ):
-            raise failure(errno.EACCES, path)
-        return node.children
+        self._below(directory, path)[name] = node
 
     def _may_change(self, directory: Node, path: str) -> None:
-        if directory.children is None:
-            raise failure(errno.ENOTDIR, path)
+        self._below(directory, path)
         if not directory.allows(self.who, WRITE | EXECUTE):
             raise failure(errno.EACCES, path)
 

@@ -14,7 +14,19 @@ from gpu_wizard.lab.modes import changed_mode
 from gpu_wizard.lab.tree import Node
 
 _ALPHABET = string.ascii_letters + string.digits
-_COPY_OPTIONS = ["archive", "force", "no-clobber", "preserve", "recursive", "no-target-directory", "target-directory=", "update", "verbose", "no-dereference", "dereference"]
+_COPY_OPTIONS = [
+    "archive",
+    "force",
+    "no-clobber",
+    "preserve",
+    "recursive",
+    "no-target-directory",
+    "target-directory=",
+    "update",
+    "verbose",
+    "no-dereference",
+    "dereference",
+]
 
 
 @dataclass
@@ -42,9 +54,12 @@ class _Copy:
                 if not self.recursive:
                     return await self.run.fail(f"-r not specified; omitting directory '{name}'")
                 return await self._directory(name, node, target)
+            if node.target is not None:
+                self._link(node.target, target)
+                return 0
             if "n" in self.letters and view.exists(target):
                 return 0
-            self._file(source, node, target)
+            self._file(await self.run.content(name), node, target)
         except FileNotFoundError as problem:
             where = "cannot stat" if problem.filename == source else "cannot create regular file"
             return await self.run.fail(f"{where} '{name}': {problem.strerror}")
@@ -52,14 +67,14 @@ class _Copy:
             return await self.run.fail(f"cannot copy '{name}': {problem.strerror}")
         return 0
 
-    def _file(self, source: str, node: Node, target: str) -> None:
+    def _link(self, text: str, target: str) -> None:
         view = self.run.view
-        if node.target is not None:
-            if view.tree.walk(target, view.who, follow=False)[2] is not None:
-                view.remove(target)
-            view.symlink(node.target, target)
-            return
-        content = view.read(source)
+        if view.tree.walk(target, view.who, follow=False)[2] is not None:
+            view.remove(target)
+        view.symlink(text, target)
+
+    def _file(self, content: bytes, node: Node, target: str) -> None:
+        view = self.run.view
         if "f" in self.letters and view.exists(target) and not view.allows(target, 2):
             view.remove(target)
         view.write(target, content, node.mode & 0o777)
@@ -90,7 +105,9 @@ def _targets(run: Run, names: list[str], into: str | None, single: bool) -> list
     if into is None:
         if len(names) < 2:
             raise ValueError(
-                f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
+                f"missing destination file operand after '{names[0]}'"
+                if names
+                else "missing file operand"
             )
         *names, into = names
     path = run.path(into)
@@ -107,7 +124,9 @@ def _targets(run: Run, names: list[str], into: str | None, single: bool) -> list
 async def cp(run: Run) -> int:
     """`cp [-adfnpPrRTuv] [-t DIRECTORY] SOURCE... TARGET`."""
     try:
-        options, operands = getopt.gnu_getopt(list(run.argv[1:]), "abdfiHLlnPpRrst:TuvxZ", _COPY_OPTIONS)
+        options, operands = getopt.gnu_getopt(
+            list(run.argv[1:]), "abdfiHLlnPpRrst:TuvxZ", _COPY_OPTIONS
+        )
         given = dict(options)
         letters = "".join(name.lstrip("-")[:1] for name in given)
         letters += "P" if "--no-dereference" in given else ""
@@ -127,7 +146,9 @@ async def install(run: Run) -> int:
     """`install [-dDpTv] [-m MODE] [-o OWNER] [-g GROUP] [-t DIRECTORY] FILE...`."""
     try:
         options, operands = getopt.gnu_getopt(
-            list(run.argv[1:]), "bcCdDg:m:o:pst:Tv", ["mode=", "owner=", "group=", "directory", "target-directory="]
+            list(run.argv[1:]),
+            "bcCdDg:m:o:pst:Tv",
+            ["mode=", "owner=", "group=", "directory", "target-directory="],
         )
         given = dict(options)
         spec = given.get("-m", given.get("--mode", "755"))
@@ -144,20 +165,22 @@ async def install(run: Run) -> int:
     status = 0
     for name, target in pairs:
         try:
-            _install_one(run, name, target, "-D" in given)
+            await _install_one(run, name, target, "-D" in given)
             run.view.chown(target, uid, gid)
             run.view.chmod(target, mode)
         except OSError as problem:
-            status = await run.fail(f"cannot create '{problem.filename or target}': {problem.strerror}")
+            status = await run.fail(
+                f"cannot create '{problem.filename or target}': {problem.strerror}"
+            )
     return status
 
 
-def _install_one(run: Run, name: str, target: str, parents: bool) -> None:
+async def _install_one(run: Run, name: str, target: str, parents: bool) -> None:
     view = run.view
     if not name:
         view.mkdir(target, parents=True, mode=0o755)
         return
-    content = view.read(run.path(name))
+    content = await run.content(name)
     if parents:
         view.mkdir(posixpath.dirname(target), parents=True, mode=0o755)
     if view.exists(target):
@@ -176,7 +199,9 @@ async def mktemp(run: Run) -> int:
     given = dict(options)
     temporary = run.environment.get("TMPDIR", "/tmp")  # noqa: S108 a path of the lab's own tree
     template = operands[0] if operands else "tmp.XXXXXXXXXX"
-    folder = given.get("-p", given.get("--tmpdir", temporary if not operands or "-t" in given else ""))
+    folder = given.get(
+        "-p", given.get("--tmpdir", temporary if not operands or "-t" in given else "")
+    )
     found = template.rfind("X") + 1
     stem = template[:found].rstrip("X")
     if found - len(stem) < 3:

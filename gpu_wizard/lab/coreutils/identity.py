@@ -19,7 +19,9 @@ def _ids(run: Run, user: User) -> list[int]:
 async def id_(run: Run) -> int:
     """`id [-ugGnr] [USER]`."""
     try:
-        options, operands = getopt.gnu_getopt(list(run.argv[1:]), "ugGnrza", ["user", "group", "groups", "name", "real"])
+        options, operands = getopt.gnu_getopt(
+            list(run.argv[1:]), "ugGnrza", ["user", "group", "groups", "name", "real"]
+        )
     except getopt.GetoptError as problem:
         return await run.fail(str(problem))
     letters = {name.lstrip("-")[:1] if name != "--groups" else "G" for name, _ in options}

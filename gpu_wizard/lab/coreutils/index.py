@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from gpu_wizard.lab.coreutils import (
     copying,
     identity,
     listing,
     ownership,
+    paths,
     processes,
     shells,
     starting,
 )
-from gpu_wizard.lab.kernel import Run
+from gpu_wizard.lab.coreutils.xargs import xargs
+from gpu_wizard.lab.kernel import Utility
 from gpu_wizard.lab.sudo import sudo
-
-Utility = Callable[[Run], Awaitable[int]]
 
 UTILITIES: dict[str, Utility] = {
     "sh": shells.sh,
@@ -44,6 +42,9 @@ UTILITIES: dict[str, Utility] = {
     "cp": copying.cp,
     "install": copying.install,
     "mktemp": copying.mktemp,
+    "mkdir": paths.mkdir,
+    "realpath": paths.realpath,
+    "xargs": xargs,
     "env": starting.env,
     "nohup": starting.nohup,
     "setsid": starting.setsid,

@@ -6,6 +6,7 @@ import getopt
 import posixpath
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gpu_wizard.lab.coreutils.names import group_name, user_name
@@ -13,7 +14,12 @@ from gpu_wizard.lab.kernel import Run
 from gpu_wizard.lab.modes import spelled
 from gpu_wizard.lab.tree import Node
 
-_TYPES = {"d": "directory", "l": "symbolic link", "c": "character special file", "-": "regular file"}
+_TYPES = {
+    "d": "directory",
+    "l": "symbolic link",
+    "c": "character special file",
+    "-": "regular file",
+}
 _TYPE_BITS = {"d": 0o040000, "l": 0o120000, "c": 0o020000, "-": 0o100000}
 _HALF_YEAR = 15_778_476
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "0": "\0", "a": "\a", "e": "\x1b", "r": "\r"}
@@ -28,23 +34,34 @@ _DEFAULT = (
 def _links(node: Node) -> int:
     """Hard links: a directory has one for each directory in it, and two."""
     below = (node.children or {}).values()
-    return 2 + sum(child.children is not None for child in below) if node.children is not None else 1
+    return (
+        2 + sum(child.children is not None for child in below) if node.children is not None else 1
+    )
+
+
+def _blocks(node: Node) -> int:
+    """Blocks of 512 bytes, on a file system with blocks of 4096; a short link takes none."""
+    return 0 if node.target is not None else -(-node.size() // 4096) * 8
 
 
 def _stamp(when: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1e9):09} +0000"
+    return (
+        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(when)) + f".{int(when % 1 * 1e9):09} +0000"
+    )
 
 
 def _fact(run: Run, letter: str, shown: str, node: Node) -> str:
     """What one letter of a stat format stands for; the letter itself where it has no meaning."""
-    facts = {
+    facts: dict[str, Callable[[], str]] = {
         "a": lambda: f"{node.mode:o}",
         "A": lambda: spelled(node.kind(), node.mode),
-        "b": lambda: str(-(-node.size() // 4096) * 8),
+        "b": lambda: str(_blocks(node)),
         "B": lambda: "512",
         "d": lambda: "2049",
         "f": lambda: f"{_TYPE_BITS[node.kind()] | node.mode:x}",
-        "F": lambda: "regular empty file" if node.kind() == "-" and not node.size() else _TYPES[node.kind()],
+        "F": lambda: (
+            "regular empty file" if node.kind() == "-" and not node.size() else _TYPES[node.kind()]
+        ),
         "g": lambda: str(node.gid),
         "G": lambda: group_name(run, node.gid),
         "h": lambda: str(_links(node)),
@@ -160,25 +177,30 @@ class _Listing:
     def size(self, count: int) -> str:
         if "h" not in self.letters or count < 1024:
             return str(count)
-        value, unit = float(count), ""
-        for unit in "KMGT":
-            value /= 1024
-            if value < 1024:
-                break
-        return f"{value:.1f}{unit}" if value < 10 else f"{-(-value // 1):.0f}{unit}"
+        power = min((count.bit_length() - 1) // 10, 4)
+        value = count / 1024**power
+        return (
+            f"{value:.1f}{'KMGT'[power - 1]}"
+            if value < 10
+            else f"{-(-value // 1):.0f}{'KMGT'[power - 1]}"
+        )
 
     async def directory(self, shown: str, path: str) -> int:
         try:
             entries = self.run.view.entries(path)
             if "a" in self.letters:
                 above = posixpath.dirname(path.rstrip("/")) or "/"
-                entries = [(".", self.run.view.look(path)), ("..", self.run.view.look(above)), *entries]
+                entries = [
+                    (".", self.run.view.look(path)),
+                    ("..", self.run.view.look(above)),
+                    *entries,
+                ]
         except OSError as problem:
             return await self.run.fail(f"cannot open directory '{shown}': {problem.strerror}", 2)
         if not self.has("a", "A"):
             entries = [entry for entry in entries if not entry[0].startswith(".")]
         if self.has("l", "n"):
-            await self.run.say(f"total {sum(-(-node.size() // 4096) * 4 for _, node in entries)}")
+            await self.run.say(f"total {sum(_blocks(node) // 2 for _, node in entries)}")
         for line in self.lines(self.ordered(entries)):
             await self.run.say(line)
         if "R" not in self.letters:
@@ -196,19 +218,25 @@ async def ls(run: Run) -> int:
     """`ls [-1aAdFghlnoprRSt] [FILE...]`, a name a line."""
     try:
         options, operands = getopt.gnu_getopt(
-            list(run.argv[1:]), "1aAbBcCdfFgGhHiklLmnNopqQrRsStTuUvwxXZ", ["all", "almost-all", "color=", "full-time", "directory"]
+            list(run.argv[1:]),
+            "1aAbBcCdfFgGhHiklLmnNopqQrRsStTuUvwxXZ",
+            ["all", "almost-all", "color=", "full-time", "directory"],
         )
     except getopt.GetoptError as problem:
         return await run.fail(str(problem), 2)
     spelled_out = {"--all": "a", "--almost-all": "A", "--directory": "d", "--full-time": "l"}
-    letters = "".join(spelled_out.get(name, name.strip("-")[:1]) for name, _ in options if name != "--color")
+    letters = "".join(
+        spelled_out.get(name, name.strip("-")[:1]) for name, _ in options if name != "--color"
+    )
     listing = _Listing(run, letters)
     plain: list[tuple[str, Node]] = []
     directories: list[str] = []
     status = 0
     for name in sorted(operands) or ["."]:
         try:
-            node = run.view.look(run.path(name), follow=not listing.has("l", "d") or name.endswith("/"))
+            node = run.view.look(
+                run.path(name), follow=not listing.has("l", "d") or name.endswith("/")
+            )
         except FileNotFoundError as problem:
             status = await run.fail(f"cannot access '{name}': {problem.strerror}", 2)
         except OSError as problem:

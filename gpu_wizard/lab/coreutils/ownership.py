@@ -70,7 +70,9 @@ async def chgrp(run: Run) -> int:
 
 async def _give(run: Run, prefix: str, doing: str) -> int:
     try:
-        options, words = getopt.gnu_getopt(list(run.argv[1:]), "hRvcfLPH", ["no-dereference", "recursive"])
+        options, words = getopt.gnu_getopt(
+            list(run.argv[1:]), "hRvcfLPH", ["no-dereference", "recursive"]
+        )
     except getopt.GetoptError as problem:
         return await run.fail(str(problem))
     if len(words) < 2:
@@ -100,8 +102,8 @@ def _stamp(text: str) -> float:
     """`[[CC]YY]MMDDhhmm[.ss]`, as `touch -t` takes it."""
     digits, _, seconds = text.partition(".")
     full = digits if len(digits) == 12 else f"20{digits:>10}"
-    moment = datetime.datetime.strptime(full + (seconds or "00"), "%Y%m%d%H%M%S")
-    return moment.replace(tzinfo=datetime.UTC).timestamp()
+    moment = datetime.datetime.strptime(f"{full}{seconds or '00'} +0000", "%Y%m%d%H%M%S %z")
+    return moment.timestamp()
 
 
 async def touch(run: Run) -> int:
@@ -110,7 +112,7 @@ async def touch(run: Run) -> int:
         options, operands = getopt.gnu_getopt(
             list(run.argv[1:]), "acmhd:t:r:", ["date=", "reference=", "no-create"]
         )
-        given = {name: value for name, value in options}
+        given = dict(options)
         when = time.time()
         if at := given.get("-d", given.get("--date")):
             when = _moment(at)

@@ -45,9 +45,23 @@ _FACTS: dict[str, tuple[str, bool, Callable[[Process], str]]] = {
 }
 """Of each format specifier of `ps -o`: title, whether it stands right, and value."""
 _OTHER_NAMES = {
-    "pgrp": "pgid", "sess": "sid", "session": "sid", "cmd": "args", "command": "args",
-    "ucmd": "comm", "euser": "user", "ruser": "user", "uname": "user", "euid": "uid", "ruid": "uid",
-    "s": "stat", "state": "stat", "tt": "tty", "tname": "tty", "%cpu": "pcpu", "%mem": "pmem",
+    "pgrp": "pgid",
+    "sess": "sid",
+    "session": "sid",
+    "cmd": "args",
+    "command": "args",
+    "ucmd": "comm",
+    "euser": "user",
+    "ruser": "user",
+    "uname": "user",
+    "euid": "uid",
+    "ruid": "uid",
+    "s": "stat",
+    "state": "stat",
+    "tt": "tty",
+    "tname": "tty",
+    "%cpu": "pcpu",
+    "%mem": "pmem",
 }
 _PLAIN = "pid tty time comm"
 _FULL = "user pid ppid pcpu tty time args"
@@ -56,26 +70,34 @@ _FULL = "user pid ppid pcpu tty time args"
 def _columns(spec: str) -> list[tuple[str, str]]:
     """Specifier and title of each column. Raises: ValueError for an unknown one."""
     columns: list[tuple[str, str]] = []
-    for word in re.split(r"[,\s]+", spec.partition("=")[0] if spec.count("=") == 1 and not spec.endswith("=") else spec.strip()):
+    for word in re.split(
+        r"[,\s]+",
+        spec.partition("=")[0] if spec.count("=") == 1 and not spec.endswith("=") else spec.strip(),
+    ):
         name, equals, title = word.partition("=")
         name = _OTHER_NAMES.get(name, name)
         if name not in _FACTS:
-            raise ValueError(f"unknown user-defined format specifier \"{word}\"")
+            raise ValueError(f'unknown user-defined format specifier "{word}"')
         columns.append((name, title if equals else _FACTS[name][0]))
     return columns
 
 
 async def ps(run: Run) -> int:
     """`ps [-eAfx] [-o FORMAT] [-p PIDS] [-g SESSIONS] [--ppid PIDS] [-u USERS] [-C NAMES]`, `ps aux`."""
-    words = [word for word in run.argv[1:]]
+    words = list(run.argv[1:])
     every = False
     form = _PLAIN
     if words and not words[0].startswith("-"):
-        every, form = "a" in words[0] or "x" in words[0], "user pid pcpu pmem rss tty stat time args"
+        every, form = (
+            "a" in words[0] or "x" in words[0],
+            "user pid pcpu pmem rss tty stat time args",
+        )
         words[0] = "-A" if every else "-x"
     try:
         options, _ = getopt.gnu_getopt(
-            words, "eAafFlxwHT" + "o:p:g:s:u:U:C:t:q:", ["no-headers", "no-heading", "ppid=", "pid=", "sort=", "sid=", "headers"]
+            words,
+            "eAafFlxwHT" + "o:p:g:s:u:U:C:t:q:",
+            ["no-headers", "no-heading", "ppid=", "pid=", "sort=", "sid=", "headers"],
         )
         chosen = _chosen(run, options, every)
         specs = [value for name, value in options if name == "-o"]
@@ -91,27 +113,39 @@ async def ps(run: Run) -> int:
 
 def _chosen(run: Run, options: list[tuple[str, str]], every: bool) -> list[Process]:
     tests: dict[str, Callable[[Process], str]] = {
-        "-p": lambda process: str(process.pid), "-q": lambda process: str(process.pid),
-        "--pid": lambda process: str(process.pid), "--ppid": lambda process: str(process.parent),
-        "-g": lambda process: str(process.session), "-s": lambda process: str(process.session),
-        "--sid": lambda process: str(process.session), "-C": _command,
-        "-u": lambda process: process.user.name, "-U": lambda process: process.user.name,
+        "-p": lambda process: str(process.pid),
+        "-q": lambda process: str(process.pid),
+        "--pid": lambda process: str(process.pid),
+        "--ppid": lambda process: str(process.parent),
+        "-g": lambda process: str(process.session),
+        "-s": lambda process: str(process.session),
+        "--sid": lambda process: str(process.session),
+        "-C": _command,
+        "-u": lambda process: process.user.name,
+        "-U": lambda process: process.user.name,
     }
     processes = list(run.kernel.table)
     wanted = [(tests[name], re.split(r"[,\s]+", value)) for name, value in options if name in tests]
     if wanted:
-        return [process for process in processes if any(test(process) in values for test, values in wanted)]
+        return [
+            process
+            for process in processes
+            if any(test(process) in values for test, values in wanted)
+        ]
     if every or any(name in ("-e", "-A") for name, _ in options):
         return processes
     return [process for process in processes if process.session == run.process.session]
 
 
-async def _table(run: Run, columns: list[tuple[str, str]], rows: list[Process], titles: bool) -> None:
+async def _table(
+    run: Run, columns: list[tuple[str, str]], rows: list[Process], titles: bool
+) -> None:
     cells = [[_FACTS[name][2](process) for name, _ in columns] for process in rows]
     if titles:
         cells.insert(0, [title for _, title in columns])
     widths = [
-        max([len(_FACTS[name][0]), *(len(row[at]) for row in cells)]) for at, (name, _) in enumerate(columns)
+        max([len(_FACTS[name][0]), *(len(row[at]) for row in cells)])
+        for at, (name, _) in enumerate(columns)
     ]
     for row in cells:
         shown = [
@@ -131,7 +165,10 @@ def _matching(run: Run, options: list[tuple[str, str]], pattern: str) -> list[Pr
         owner = given.get("-u")
         if process is run.process or not expression.search(text):
             continue
-        if owner in (None, process.user.name, str(process.user.uid)) and given.get("-P") in (None, str(process.parent)):
+        if owner in (None, process.user.name, str(process.user.uid)) and given.get("-P") in (
+            None,
+            str(process.parent),
+        ):
             found.append(process)
     return found
 
@@ -147,7 +184,13 @@ async def pgrep(run: Run) -> int:
     if "-c" in names:
         await run.say(str(len(found)))
     for process in found if "-c" not in names else []:
-        tail = f" {' '.join(process.argv)}" if "-a" in names else f" {_command(process)}" if "-l" in names else ""
+        tail = (
+            f" {' '.join(process.argv)}"
+            if "-a" in names
+            else f" {_command(process)}"
+            if "-l" in names
+            else ""
+        )
         await run.say(f"{process.pid}{tail}")
     return 0 if found else 1
 
@@ -156,7 +199,9 @@ async def pkill(run: Run) -> int:
     """`pkill [-SIGNAL] [-fx] [-u USER] [-P PARENT] PATTERN`."""
     words = list(run.argv[1:])
     number = signal.SIGTERM.value
-    for word in [word for word in words if word.startswith("-") and number_of(word[1:]) is not None]:
+    for word in [
+        word for word in words if word.startswith("-") and number_of(word[1:]) is not None
+    ]:
         number = number_of(word[1:]) or 0
         words.remove(word)
     try:

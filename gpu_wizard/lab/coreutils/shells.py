@@ -11,7 +11,7 @@ from gpu_wizard.lab.kernel import Run
 from gpu_wizard.lab.private import Reading
 from gpu_wizard.lab.shell import Shell
 
-_LONG = frozenset("--norc --noprofile --login --posix --noediting --restricted".split())
+_LONG = frozenset({"--norc", "--noprofile", "--login", "--posix", "--noediting"})
 _SET = frozenset("aefhkmnptuvxBCEHPT")
 """Options that are those of `set`."""
 
@@ -112,4 +112,6 @@ def one_command(script: str | None) -> bool:
         return False
     first = words[0] if words else ""
     plain = not any(set(word) & set(";&|(){}\n`") for word in words)
-    return plain and first not in ("", "!", "if", "while", "until", "for", "case") and "=" not in first
+    return (
+        plain and first not in ("", "!", "if", "while", "until", "for", "case") and "=" not in first
+    )

@@ -12,6 +12,16 @@ from gpu_wizard.lab.kernel import Run
 from gpu_wizard.lab.signals import number_of
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_FLOCK_OPTIONS = [
+    "nonblock",
+    "shared",
+    "exclusive",
+    "wait=",
+    "timeout=",
+    "conflict-exit-code=",
+    "close",
+    "unlock",
+]
 _USAGE = 125
 """What these programs end with when they themselves fail."""
 
@@ -44,7 +54,9 @@ async def env(run: Run) -> int:
         key, _, value = words.pop(0).partition("=")
         environment[key] = value
     if words:
-        directory = next((run.path(value) for name, value in options if name in ("-C", "--chdir")), None)
+        directory = next(
+            (run.path(value) for name, value in options if name in ("-C", "--chdir")), None
+        )
         return await run.start(tuple(words), environment=environment, directory=directory)
     end = "\0" if names & {"-0", "--null"} else "\n"
     await run.out("".join(f"{key}={value}{end}" for key, value in environment.items()).encode())
@@ -84,7 +96,9 @@ async def timeout(run: Run) -> int:
     """`timeout [-s SIGNAL] [-k DURATION] [--foreground] DURATION PROGRAM ARGUMENT...`."""
     try:
         options, words = getopt.getopt(
-            list(run.argv[1:]), "s:k:v", ["signal=", "kill-after=", "preserve-status", "foreground", "verbose"]
+            list(run.argv[1:]),
+            "s:k:v",
+            ["signal=", "kill-after=", "preserve-status", "foreground", "verbose"],
         )
         given = dict(options)
         limit = seconds(words[0])
@@ -147,10 +161,14 @@ async def flock(run: Run) -> int:
     """
     try:
         options, words = getopt.getopt(
-            list(run.argv[1:]), "nsxeuow:E:F", ["nonblock", "shared", "exclusive", "wait=", "timeout=", "conflict-exit-code=", "close", "unlock"]
+            list(run.argv[1:]),
+            "nsxeuow:E:F",
+            _FLOCK_OPTIONS,
         )
         given = dict(options)
-        waits = next((float(given[name]) for name in ("-w", "--wait", "--timeout") if name in given), None)
+        waits = next(
+            (float(given[name]) for name in ("-w", "--wait", "--timeout") if name in given), None
+        )
         conflict = int(given.get("-E", given.get("--conflict-exit-code", "1")))
     except (getopt.GetoptError, ValueError) as problem:
         return await run.fail(str(problem), 64)
@@ -165,7 +183,9 @@ async def flock(run: Run) -> int:
         return await run.fail(f"cannot open lock file {words[0]}: {problem.strerror}", 66)
     if given.keys() & {"-s", "--shared"}:
         return await run.start(argv)
-    return await _locked(run, argv, path, 0.0 if given.keys() & {"-n", "--nonblock"} else waits, conflict)
+    return await _locked(
+        run, argv, path, 0.0 if given.keys() & {"-n", "--nonblock"} else waits, conflict
+    )
 
 
 async def _locked(
@@ -199,7 +219,9 @@ async def sleep(run: Run) -> int:
 async def su(run: Run) -> int:
     """`su [-] [USER] [-c SCRIPT]`, for root: others are asked for a password on a terminal."""
     try:
-        options, words = getopt.gnu_getopt(list(run.argv[1:]), "lc:s:", ["login", "command=", "shell="])
+        options, words = getopt.gnu_getopt(
+            list(run.argv[1:]), "lc:s:", ["login", "command=", "shell="]
+        )
     except getopt.GetoptError as problem:
         return await run.fail(str(problem))
     given = dict(options)
@@ -208,7 +230,9 @@ async def su(run: Run) -> int:
     if run.user.uid != 0:
         return await run.fail("Authentication failure")
     if user is None:
-        return await run.fail(f"user {words[0]} does not exist or the user entry does not contain all the required fields")
+        return await run.fail(
+            f"user {words[0]} does not exist or the user entry does not contain all the required fields"
+        )
     script = given.get("-c", given.get("--command"))
     argv = ("bash",) if script is None else ("bash", "-c", script)
     environment = run.kernel.login_environment(user)

@@ -1,0 +1,1 @@
+echo 'k = v' | awk -F' *= *' '{print $2}'; echo abc | awk '{print substr($0,2), length($0), toupper($0), index($0,"c")}'; echo a,b | awk '{n=split($0,p,","); print n, p[2]}'; echo aXb | awk '{gsub(/X/,"-"); print}'

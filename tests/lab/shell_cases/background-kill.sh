@@ -1,0 +1,1 @@
+sleep 20 & p=$!; kill $p; wait $p; echo $?

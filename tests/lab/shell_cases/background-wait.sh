@@ -1,0 +1,1 @@
+(exit 7) & wait $!; echo $?; true & wait; echo $?

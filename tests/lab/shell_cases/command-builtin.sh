@@ -1,0 +1,1 @@
+echo() { printf "fn\n"; }; echo x; command echo real

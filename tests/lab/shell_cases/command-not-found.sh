@@ -1,0 +1,1 @@
+definitely-not-a-program 2>/dev/null; echo $?

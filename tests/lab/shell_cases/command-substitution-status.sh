@@ -1,0 +1,1 @@
+x=$(exit 9); echo $?; echo $(exit 9) $?

@@ -1,0 +1,3 @@
+echo a # comment
+# echo no
+echo b#c "#d"

@@ -1,0 +1,1 @@
+mkdir d; ./d 2>/dev/null; echo $?

@@ -1,0 +1,1 @@
+(. ./missing) 2>/dev/null; echo survived

@@ -1,0 +1,1 @@
+echo -e x; echo -- y; echo "$@" end

@@ -1,0 +1,1 @@
+echo 'a\tb'; echo 'x\cy'; echo z

@@ -1,0 +1,1 @@
+(: ${nope:?gone}) 2>/dev/null; echo $?

@@ -1,0 +1,1 @@
+(exit 5); echo $?; exit 3

@@ -1,0 +1,1 @@
+mkdir -p d/e; touch d/a.txt d/e/b.txt d/c; find d -type f | sort; find d -name "*.txt" | sort; find d -maxdepth 1 -type d | sort; find d -type f -name c -exec echo got {} \;; find d -name "*.txt" -delete; find d -type f

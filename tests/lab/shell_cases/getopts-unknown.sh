@@ -1,0 +1,1 @@
+set -- -x; while getopts ":a" o; do echo "$o $OPTARG"; done

@@ -1,0 +1,1 @@
+printf 'foo\nbar\nFoo\n' > f; grep foo f; grep -i foo f; grep -v foo f; grep -c o f; grep -n bar f; grep -q nope f; echo $?; grep -E '^(b|F)' f; grep -o o f | wc -l; grep -x foo f; grep -F . f; echo $?; grep x missing 2>/dev/null; echo $?; grep -l foo f; grep -h foo f f

@@ -1,0 +1,4 @@
+f() { cat <<E
+$1
+E
+}; f hello

@@ -1,0 +1,4 @@
+x=v; cat <<E
+a $x $(echo sub)
+  b
+E

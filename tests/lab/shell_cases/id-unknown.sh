@@ -1,0 +1,1 @@
+id nobody-here 2>/dev/null; echo $?; id -u root

@@ -1,0 +1,1 @@
+IFS=:; v=/a/b:x:y; set -- $v; echo $# "$2"; echo "$*"

@@ -1,0 +1,1 @@
+echo x > s; install -m 600 s t; stat -c "%a %n" t; cat t; install -d -m 750 d; stat -c %a d; install s d; stat -c %a d/s; install -D -m 640 s a/b/c; stat -c %a a/b/c; install missing z 2>/dev/null; echo $?

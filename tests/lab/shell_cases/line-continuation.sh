@@ -1,0 +1,3 @@
+echo a \
+  b; x=1\
+2; echo $x

@@ -1,0 +1,1 @@
+echo x > f; ln -s f l; readlink l; cat l; ln -sf g l; readlink l; readlink f; echo $?; mkdir d; ln -s ../f d/up; cat d/up; cd d; readlink -f up | sed "s,.*/,,"; ln -s nowhere n; cat n 2>/dev/null; echo $?

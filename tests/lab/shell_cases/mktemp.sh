@@ -1,0 +1,1 @@
+f=$(mktemp); stat -c %a "$f"; d=$(mktemp -d); stat -c %a "$d"; rm -r "$f" "$d"; g=$(mktemp ./x.XXXXXX); echo ${#g}; [ -f "$g" ] && echo file; mktemp ./bad 2>/dev/null; echo $?; mktemp -p . y.XXXX | wc -c

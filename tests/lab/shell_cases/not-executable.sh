@@ -1,0 +1,1 @@
+echo hi > f; ./f 2>/dev/null; echo $?

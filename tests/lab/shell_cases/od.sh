@@ -1,0 +1,1 @@
+printf 'AB\n' | od -An -c | tr -s ' '; printf 'A' | od -An -tx1

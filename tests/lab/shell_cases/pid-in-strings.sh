@@ -1,0 +1,1 @@
+f=/tmp/x.$$; [ "$f" = "/tmp/x.$$" ] && echo eq; echo '$$' "\$\$"; trap 'echo pid-ok-'"$(expr $$ = $$)" EXIT

@@ -1,0 +1,1 @@
+[ "$$" = "$(echo $$)" ] && echo same; (echo $$) | { read -r p; [ "$p" = "$$" ] && echo sub; }

@@ -1,0 +1,1 @@
+printf 'a\tb\n\101\n'; printf '%b' 'x\ny\n'; printf '%s\n' 'x\ny'

@@ -1,0 +1,1 @@
+set -- '' "" a; echo $#; for i in "$@"; do echo "[$i]"; done

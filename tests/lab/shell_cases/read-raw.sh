@@ -1,0 +1,1 @@
+printf 'a\\tb\n' | { read -r x; printf '%s\n' "$x"; }

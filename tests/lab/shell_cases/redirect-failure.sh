@@ -1,0 +1,1 @@
+cat < missing 2>/dev/null; echo $?

@@ -1,0 +1,1 @@
+{ echo x > no/such/file; } 2>/dev/null; echo $?

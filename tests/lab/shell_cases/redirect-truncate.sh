@@ -1,0 +1,1 @@
+echo long > f; : > f; wc -c < f

@@ -1,0 +1,1 @@
+set -e; (exit 3); echo no

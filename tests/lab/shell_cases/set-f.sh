@@ -1,0 +1,1 @@
+touch a; set -f; echo *; set +f; echo *

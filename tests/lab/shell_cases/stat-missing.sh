@@ -1,0 +1,1 @@
+stat -c %a missing 2>/dev/null; echo $?

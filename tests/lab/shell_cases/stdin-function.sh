@@ -1,0 +1,3 @@
+f() { cat; }; echo through | f; f <<E
+here
+E

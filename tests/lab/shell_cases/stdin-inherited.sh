@@ -1,0 +1,1 @@
+printf "1\n2\n3\n" > f; { read -r a; cat; } < f; echo "a=$a"

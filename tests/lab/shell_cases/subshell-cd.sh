@@ -1,0 +1,1 @@
+p=$PWD; (cd /; pwd); [ "$p" = "$PWD" ] && echo same

@@ -1,0 +1,1 @@
+: > e; echo x > f; [ -s e ]; echo $?; [ -s f ]; echo $?

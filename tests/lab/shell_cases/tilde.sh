@@ -1,0 +1,1 @@
+HOME=/h; echo ~ ~/x "~" a~; cd /; ls -d ~root

@@ -1,0 +1,1 @@
+trap 'echo status \$?' EXIT; false

@@ -1,0 +1,1 @@
+trap "echo term; exit 9" TERM; kill -TERM $$; echo no

@@ -1,0 +1,1 @@
+umask 077; sh -c "umask; touch f"; stat -c %a f

@@ -1,0 +1,1 @@
+umask 027; umask; (umask 077; umask); umask

@@ -1,0 +1,1 @@
+which cat; which nothing-here; echo $?

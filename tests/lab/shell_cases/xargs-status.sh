@@ -1,0 +1,1 @@
+printf 'x\n' | xargs false; echo $?; printf 'x\n' | xargs sh -c 'exit 3'; echo $?

@@ -1,0 +1,1 @@
+printf 'a b\nc\n' | xargs echo; printf '1\n2\n3\n' | xargs -n 2 echo; printf 'x\ny\n' | xargs -I{} echo '<{}>'; printf '' | xargs echo empty; printf '' | xargs -r echo no; printf 'a b\0c\0' | xargs -0 -n1 echo
