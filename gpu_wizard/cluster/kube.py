@@ -56,7 +56,9 @@ async def from_file(path: str | None, context: str | None) -> KubeConnection:
     return KubeConnection(configuration)
 
 
-async def from_secret(kubeconfig: Secret, server: str | None = None) -> KubeConnection:
+async def from_secret(
+    kubeconfig: Secret, server: str | None = None, seconds: float = REQUEST_SECONDS
+) -> KubeConnection:
     """A connection by a kubeconfig in memory. `server` replaces its address (a tunnel's end).
 
     OpenSSL reads certificates from files alone: they exist, readable by us only, until the client is made.
@@ -82,7 +84,7 @@ async def from_secret(kubeconfig: Secret, server: str | None = None) -> KubeConn
                 "kubeconfig-unreadable", "The control plane's kubeconfig can't be read."
             ) from None
         configuration.host = server or configuration.host
-        return KubeConnection(configuration)
+        return KubeConnection(configuration, seconds)
 
 
 def _with_files(document: Any, folder: Path) -> dict[str, Any]:
@@ -100,8 +102,9 @@ def _with_files(document: Any, folder: Path) -> dict[str, Any]:
 class KubeConnection:
     """Requests through kubernetes_asyncio's client, with the kubeconfig's credentials."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        """`configuration` as the library loaded it."""
+    def __init__(self, configuration: Configuration, seconds: float = REQUEST_SECONDS) -> None:
+        """`configuration` as the library loaded it; `seconds`: the bound of one request."""
+        self._seconds = seconds
         # K3s's certificates lack what Python 3.13's strict mode wants of a CA.
         configuration.disable_strict_ssl_verification = True
         self._client = ApiClient(configuration)
@@ -142,7 +145,7 @@ class KubeConnection:
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
-                _request_timeout=REQUEST_SECONDS,
+                _request_timeout=self._seconds,
             )
             return HttpAnswer(response.status, await response.read())
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as error:
@@ -151,7 +154,7 @@ class KubeConnection:
     def _edge_error(self, error: Exception) -> WizardError:
         where = Where(host=self.server)
         if isinstance(error, TimeoutError):
-            return TimedOutError("api-timed-out", f"No answer in {REQUEST_SECONDS:.0f} s.", where)
+            return TimedOutError("api-timed-out", f"No answer in {self._seconds:g} s.", where)
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
             return TrustError(
                 "api-certificate",

@@ -1,0 +1,220 @@
+"""The Kubernetes edge, against an HTTPS API server with its own CA."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from gpu_wizard.cluster.api import KubeCluster
+from gpu_wizard.cluster.kube import from_file, from_secret
+from gpu_wizard.facts.manifests import runtime_class_manifest
+from gpu_wizard.lab.clock import ScaledClock
+from gpu_wizard.lab.cluster.server import ClusterServer
+from gpu_wizard.lab.pki import Authority
+from gpu_wizard.model.action import ApplyObject, DeleteObject
+from gpu_wizard.model.errors import (
+    AccessError,
+    ConflictError,
+    InputError,
+    UnreachableError,
+    WizardError,
+)
+from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.question import ApiGet, Objects, ObjectsFound, PodLogs
+from gpu_wizard.model.secret import Secret
+
+NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gpu-1", "labels": {"a": "b"}}}
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncIterator[ClusterServer]:
+    async with ClusterServer(ScaledClock(50.0), Authority()) as running:
+        running.cluster.put(NODE)
+        yield running
+
+
+def config(server: ClusterServer, **more: Any) -> Secret:
+    return Secret(json.dumps(server.kubeconfig(**more)).encode())
+
+
+@pytest_asyncio.fixture
+async def cluster(server: ClusterServer) -> AsyncIterator[KubeCluster]:
+    opened = KubeCluster(await from_secret(config(server)))
+    yield opened
+    await opened.close()
+
+
+async def test_objects_lists_and_documents_are_plain_json(cluster: KubeCluster) -> None:
+    node, nodes, gone, unserved, version = await cluster.ask(
+        [
+            Objects("Node", name="gpu-1"),
+            Objects("Node"),
+            Objects("Node", name="nope"),
+            Objects("ClusterPolicy"),
+            ApiGet("/version"),
+        ]
+    )
+    assert isinstance(node, ObjectsFound)
+    assert node.objects[0]["metadata"]["labels"] == {"a": "b"}
+    assert isinstance(nodes, ObjectsFound)
+    assert len(nodes.objects) == 1
+    assert gone == unserved == ObjectsFound(())
+    assert isinstance(version, ObjectsFound)
+    assert version.objects[0]["gitVersion"].startswith("v1.34")
+
+
+async def test_asking_only_reads(server: ClusterServer, cluster: KubeCluster) -> None:
+    await cluster.ask(
+        [Objects("Pod"), PodLogs("gpu-1", "x"), Objects("DaemonSet"), ApiGet("/version")]
+    )
+    assert {request.method for request in server.requests} == {"GET"}
+
+
+async def test_an_apply_says_whether_it_changed_anything(cluster: KubeCluster) -> None:
+    apply = ApplyObject(runtime_class_manifest("nvidia"))
+    foreseen = await cluster.preview(apply)
+    assert (foreseen.before, foreseen.changed) == (None, True)
+    first = await cluster.apply(apply)
+    assert (first.before, first.changed) == (None, True)
+    again = await cluster.apply(apply)
+    assert (again.before is not None, again.changed) == (True, False)
+
+
+async def test_an_absent_node_is_never_created(server: ClusterServer, cluster: KubeCluster) -> None:
+    ghost = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "ghost", "labels": {"x": "y"}},
+    }
+    with pytest.raises(ConflictError):
+        await cluster.apply(ApplyObject(ghost, must_exist=True))
+    assert server.cluster.get("Node", "", "ghost") is None
+
+
+async def test_another_managers_value_is_a_conflict_until_forced(
+    server: ClusterServer, cluster: KubeCluster
+) -> None:
+    def labelled(value: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "gpu-1", "labels": {"a": value}},
+        }
+
+    with pytest.raises(ConflictError):
+        await cluster.apply(ApplyObject(labelled("c"), must_exist=True))
+    await cluster.apply(ApplyObject(labelled("c"), force=True, must_exist=True))
+    node = server.cluster.get("Node", "", "gpu-1")
+    assert node is not None
+    assert node["metadata"]["labels"]["a"] == "c"
+
+
+async def test_only_what_is_ours_is_deleted(server: ClusterServer, cluster: KubeCluster) -> None:
+    server.cluster.put({**runtime_class_manifest("theirs"), "metadata": {"name": "theirs"}})
+    await cluster.apply(ApplyObject(runtime_class_manifest("ours")))
+    assert not await cluster.delete(DeleteObject("RuntimeClass", "theirs", only_ours=True))
+    assert await cluster.delete(DeleteObject("RuntimeClass", "ours", only_ours=True))
+    assert not await cluster.delete(DeleteObject("RuntimeClass", "ours"))
+
+
+async def test_an_account_without_rights_is_told_apart_from_none(server: ClusterServer) -> None:
+    nobody = KubeCluster(await from_secret(config(server, user="eve", groups=())))
+    (answer,) = await nobody.ask([Objects("Node")])
+    assert isinstance(answer, Unknown)
+    assert answer.code == "api-forbidden"
+    assert "nodes" in answer.detail
+    with pytest.raises(AccessError) as caught:
+        await nobody.apply(ApplyObject(runtime_class_manifest("x")))
+    assert caught.value.where.status == 403
+    await nobody.close()
+
+    document = server.kubeconfig()
+    document["users"][0]["user"] = {"token": "no-such-token"}
+    stranger = KubeCluster(await from_secret(Secret(json.dumps(document).encode())))
+    (answer,) = await stranger.ask([Objects("Node")])
+    assert isinstance(answer, Unknown)
+    assert answer.code == "api-unauthorized"
+    await stranger.close()
+
+
+async def test_a_server_of_another_authority_is_not_trusted(server: ClusterServer) -> None:
+    other = server.kubeconfig()
+    async with ClusterServer(ScaledClock(50.0), Authority()) as foreign:
+        other["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{foreign.port}"
+        asking = KubeCluster(await from_secret(Secret(json.dumps(other).encode())))
+        (answer,) = await asking.ask([Objects("Node")])
+        assert isinstance(answer, Unknown)
+        assert answer.code == "api-certificate"
+        assert foreign.requests == []
+        await asking.close()
+
+
+async def test_nothing_listens(server: ClusterServer, cluster: KubeCluster) -> None:
+    server.cluster.set_available(False)
+    (answer,) = await cluster.ask([Objects("Node")])
+    assert isinstance(answer, Unknown)
+    assert answer.code == "api-unreachable"
+    with pytest.raises(UnreachableError):
+        await cluster.apply(ApplyObject(runtime_class_manifest("x")))
+
+
+async def test_a_server_that_never_answers_is_given_up(server: ClusterServer) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    listener = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    asking = KubeCluster(
+        await from_secret(config(server), f"https://127.0.0.1:{port}", seconds=0.3)
+    )
+    (answer,) = await asking.ask([Objects("Node")])
+    assert isinstance(answer, Unknown)
+    assert answer.code in ("api-timed-out", "api-unreachable")
+    await asking.close()
+    listener.close()
+    await listener.wait_closed()
+
+
+async def test_a_kubeconfig_in_memory_leaves_no_file(
+    server: ClusterServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = KubeCluster(await from_secret(config(server)))
+    assert list(tmp_path.iterdir()) == []
+    (answer,) = await opened.ask([Objects("Node")])
+    assert isinstance(answer, ObjectsFound)
+    await opened.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "a: [", "clusters: []\nusers: []\n", "apiVersion: v1\nkind: Config\n"]
+)
+async def test_what_is_no_kubeconfig_is_an_input_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        await from_file(str(path), None)
+    assert str(path) in str(caught.value)
+    with pytest.raises(WizardError):
+        await from_secret(Secret(text.encode()))
+
+
+async def test_a_file_and_its_context(server: ClusterServer, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(json.dumps(server.kubeconfig()))
+    opened = KubeCluster(await from_file(str(path), "default"))
+    (answer,) = await opened.ask([ApiGet("/version")])
+    assert isinstance(answer, ObjectsFound)
+    await opened.close()
+    with pytest.raises(InputError):
+        await from_file(str(path), "no-such-context")
+    with pytest.raises(InputError):
+        await from_file(str(tmp_path / "nope"), None)
