@@ -95,9 +95,10 @@ class RuntimePrograms:
 
 @dataclass(frozen=True)
 class LoadedRuntime:
-    """A runtime that containerd has loaded. `binary` "": containerd's own choice."""
+    """A runtime that containerd has loaded. `binary` "": containerd's own choice; `type` as it is configured."""
 
     binary: str = ""
+    type: str = "io.containerd.runc.v2"
     systemd_cgroup: bool | None = None
 
 
@@ -185,7 +186,9 @@ def _loaded(table: Mapping[str, Any]) -> LoadedRuntime:
     options = table.get("options") or {}
     cgroup = options.get("SystemdCgroup")
     return LoadedRuntime(
-        str(options.get("BinaryName") or ""), cgroup if isinstance(cgroup, bool) else None
+        str(options.get("BinaryName") or ""),
+        str(table.get("runtimeType") or ""),
+        cgroup if isinstance(cgroup, bool) else None,
     )
 
 

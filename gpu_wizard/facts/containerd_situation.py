@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 from gpu_wizard.facts.containerd import (
     CONFIG,
     DROPINS_V2,
     DROPINS_V3,
-    FOREIGN_DROPINS,
-    OPERATOR_DIRECTORY,
     TEMPLATE_V2,
     ContainerdFiles,
     CriInfo,
@@ -70,7 +66,7 @@ class Situation:
     def containerd(self) -> str:
         """containerd's version."""
         told = self.node.value.runtime_version if isinstance(self.node, Known) else ""
-        return containerd_version(value_or(self.k3s, None), told)
+        return containerd_version(self.k3s_version, told)
 
     @cached_property
     def verdict(self) -> Verdict | None:
@@ -128,6 +124,17 @@ class Situation:
         return template.path if template is not None else ""
 
     @property
+    def template_text(self) -> str:
+        """That template's text."""
+        template = self._files.template
+        return template.text if template is not None else ""
+
+    @property
+    def k3s_version(self) -> Version | None:
+        """K3s's version, None where unknown."""
+        return value_or(self.k3s, None)
+
+    @property
     def hiding_template(self) -> str:
         """A template that leaves out K3s's own part, and with it the runtimes that K3s finds; "" where none."""
         template = self._files.template
@@ -159,10 +166,25 @@ class Situation:
         )
         return None if displaces else repair
 
+    @property
+    def by_dropin(self) -> bool:
+        """Whether a drop-in can be used, which goes before K3s's own entry."""
+        return self.repair is not None and self.repair.kind == "dropin"
+
     def has(self, repair: Repair) -> bool:
         """Whether the file is there already, as it would be written."""
         file = self._files.at(repair.path)
         return file is not None and file.content == repair.content
+
+    def rewrites(self, path: str) -> bool:
+        """Whether this is a file of ours that the repair would make whole again."""
+        repair = self.repair
+        return (
+            repair is not None
+            and repair.path == path
+            and not self.has(repair)
+            and not self.is_foreign(repair)
+        )
 
     def is_foreign(self, repair: Repair) -> bool:
         """Whether the place is taken by somebody else's file."""
@@ -193,40 +215,10 @@ class Situation:
         )
         return " ".join(part for part in parts if part)
 
-    def notes(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """What is worth saying of a runtime that works."""
-        nvidia, info = self.running, value_or(self.loaded, CriInfo())
-        if nvidia is None:
-            return
-        if posixpath.dirname(nvidia.binary) == OPERATOR_DIRECTORY:
-            yield "runtime-operator-directory", MappingProxyType({"binary": nvidia.binary})
-        if self.wanted and nvidia.binary != self.wanted:
-            yield (
-                "runtime-other-binary",
-                MappingProxyType({"binary": nvidia.binary, "want": self.wanted}),
-            )
-        if info.default == NVIDIA:
-            yield "runtime-default-nvidia", MappingProxyType({})
-        if "nvidia-cdi" in info.runtimes:
-            yield "runtime-cdi", MappingProxyType({})
-        runc = info.runtimes.get("runc", LoadedRuntime())
-        if (
-            None not in (nvidia.systemd_cgroup, runc.systemd_cgroup)
-            and nvidia.systemd_cgroup != runc.systemd_cgroup
-        ):
-            yield (
-                "runtime-cgroup-differs",
-                MappingProxyType(
-                    {"nvidia": str(nvidia.systemd_cgroup), "runc": str(runc.systemd_cgroup)}
-                ),
-            )
-        if self.origin.kind == "template" and not self.origin.ours:
-            yield "runtime-from-template", MappingProxyType({"path": self.origin.path})
-        if self.origin.kind == "dropin" and not self.origin.ours:
-            yield "runtime-from-dropin", MappingProxyType({"path": self.origin.path})
-        for path in self._files.files:
-            if posixpath.dirname(path) in FOREIGN_DROPINS:
-                yield "runtime-orphan-dropin", MappingProxyType({"path": path})
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file of the containerd directories that was read."""
+        return tuple(self._files.files)
 
     @property
     def _files(self) -> ContainerdFiles:
@@ -234,7 +226,7 @@ class Situation:
 
     @cached_property
     def _searched(self) -> tuple[str, ...]:
-        return search_list(value_or(self.k3s, None), value_or(self.unit_path, ()))
+        return search_list(self.k3s_version, value_or(self.unit_path, ()))
 
     @property
     def _started_at(self) -> float:

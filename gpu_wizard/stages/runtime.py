@@ -10,12 +10,20 @@ from gpu_wizard.facts.containerd import (
     UNIT_PATH,
     ContainerdFiles,
     CriInfo,
+    LoadedRuntime,
     LogFailure,
     RuntimePrograms,
 )
+from gpu_wizard.facts.containerd_faults import (
+    OF_CONTAINERD,
+    explain_start,
+    foreign_containerd,
+    restart_hazard,
+)
+from gpu_wizard.facts.containerd_notes import runtime_notes
 from gpu_wizard.facts.containerd_repair import restart_step, write_step
 from gpu_wizard.facts.containerd_rows import found_rows
-from gpu_wizard.facts.containerd_situation import Situation
+from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
 from gpu_wizard.facts.identity import K3S_CONFIG, K3sConfig
 from gpu_wizard.facts.k3s import CLOCK, K3S_VERSION
 from gpu_wizard.facts.k3s_journal import JOURNAL, Cause, K3sJournal
@@ -29,7 +37,6 @@ from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import (
     Assessment,
     Found,
-    Note,
     Stage,
     blocked,
     done,
@@ -40,10 +47,11 @@ from gpu_wizard.model.stage import (
 from gpu_wizard.model.version import Version
 
 RESTART = ("runtime.restart-needed", "runtime.binary-moved")
+FORESEEN = ("runtime.join-first", "runtime.toolkit-first")
+"""What comes first brings the program; then K3s has to search for it once more."""
 WRITE = ("runtime.dropin-needed", "runtime.template-needed")
 STEADY_SECONDS = 3.0
 """A broken configuration ends containerd within a second of the start: K3s as recorded (04-containerd/06, 09)."""
-_OF_CONTAINERD = ("containerd-exited", "template-broken", "default-runtime-missing")
 
 
 @facts
@@ -78,16 +86,14 @@ class Runtime(Stage[RuntimeFacts]):
 
     def plan(self, facts: RuntimeFacts, spec: Spec) -> Plan:
         """One restart; before it a file, where K3s can't find the runtime by itself."""
-        assessment = self.assess(facts, spec)
-        units = facts.units
+        units, judge = facts.units, _Judge(facts, spec)
+        code = judge.judge().code
         if not isinstance(units, Known):
             return ()
         again = restart_step(units.value, facts.pods)
-        if assessment.code in RESTART or assessment.code == "runtime.toolkit-first":
+        if code in RESTART or (code in FORESEEN and judge.situation.program is None):
             return (again,)
-        if assessment.code not in WRITE:
-            return ()
-        repair = _Judge(facts, spec).situation.repair
+        repair = judge.situation.repair if code in WRITE else None
         return (write_step(repair, units.value), again) if repair else ()
 
     def found(self, facts: RuntimeFacts, spec: Spec) -> tuple[Found, ...]:
@@ -122,15 +128,24 @@ class _Judge:
             if assessment is not None:
                 return assessment
         nvidia = self.situation.running
-        if nvidia is None:
-            return self._missing()
-        program = self.situation.program_of(nvidia.binary)
-        if program is None:
+        assessment = self._missing() if nvidia is None else self._loaded(nvidia)
+        hazard = restart_hazard(self.situation) if assessment.state == "needed" else None
+        return blocked(f"runtime.{hazard[0]}", **hazard[1]) if hazard else assessment
+
+    def _loaded(self, nvidia: LoadedRuntime) -> Assessment:
+        """containerd has the runtime: does it lead to the right program?"""
+        situation = self.situation
+        if situation.program_of(nvidia.binary) is None:
             return self._binary_gone(nvidia.binary)
-        notes = tuple(Note(code, params) for code, params in self.situation.notes())
-        return done(
-            "runtime.ready", *notes, binary=nvidia.binary, version=self.situation.containerd
-        )
+        if not nvidia.type.startswith("io.containerd.runc."):
+            return blocked(
+                "runtime.type-wrong", type=nvidia.type or "?", path=situation.origin.path
+            )
+        wanted = situation.wanted
+        if wanted and nvidia.binary != wanted and situation.by_dropin:
+            return self._repaired_by_file(wanted)
+        notes = runtime_notes(situation, nvidia)
+        return done("runtime.ready", *notes, binary=nvidia.binary, version=situation.containerd)
 
     def _unreadable(self) -> Assessment | None:
         """Facts without which nothing can be said."""
@@ -148,18 +163,10 @@ class _Judge:
 
     def _not_ours(self) -> Assessment | None:
         """Another containerd than K3s's own, or another owner of its configuration."""
-        config = (
-            self._facts.config.value if isinstance(self._facts.config, Known) else K3sConfig({}, {})
-        )
-        endpoint = config.text("container-runtime-endpoint")
-        if endpoint and not endpoint.endswith("/run/k3s/containerd/containerd.sock"):
-            return blocked(
-                "runtime.foreign-endpoint",
-                endpoint=endpoint,
-                file=config.origins.get("container-runtime-endpoint", ""),
-            )
-        if config.values.get("docker") in (True, "true"):
-            return blocked("runtime.docker", file=config.origins.get("docker", ""))
+        config = self._facts.config
+        foreign = foreign_containerd(config.value) if isinstance(config, Known) else None
+        if foreign is not None:
+            return blocked(f"runtime.{foreign[0]}", **foreign[1])
         operator, node = self._facts.operator, self._facts.node
         if (
             isinstance(operator, Known)
@@ -187,13 +194,15 @@ class _Judge:
         journal = (
             self._facts.journal.value if isinstance(self._facts.journal, Known) else K3sJournal()
         )
+        if unit.queued:
+            return waiting("runtime.starting", settling=True, unit=unit.name)
         if journal.cause is not None and not unit.running:
             return self._fails(unit.name, journal.cause)
         if unit.starting:
             return waiting("runtime.starting", settling=True, unit=unit.name)
         if not unit.running:
             return waiting("runtime.unit-stopped", unit=unit.name, state=unit.active)
-        if journal.cause is not None and journal.cause.code in _OF_CONTAINERD:
+        if journal.cause is not None and journal.cause.code in OF_CONTAINERD:
             return self._fails(unit.name, journal.cause)
         if not journal.healthy:
             return waiting("runtime.containerd-starting", settling=True)
@@ -204,33 +213,23 @@ class _Judge:
     def _seconds_up(self, journal: K3sJournal) -> float:
         if journal.started_at is None or not isinstance(self._facts.clock, Known):
             return STEADY_SECONDS
-        # `date +%s` cuts the fraction off.
-        return self._facts.clock.value + 1.0 - journal.started_at
+        return self._facts.clock.value - journal.started_at
 
     def _fails(self, unit: str, cause: Cause) -> Assessment:
         """A start that fails again and again, explained by the file that is at fault."""
-        if cause.code not in _OF_CONTAINERD:
+        if cause.code not in OF_CONTAINERD:
             return blocked("runtime.start-failed", unit=unit, line=cause.line)
         words = self._facts.last_words
-        text = (
-            words.value.text if isinstance(words, Known) else cause.params.get("text", cause.line)
+        code, params = explain_start(
+            self.situation, cause, words.value if isinstance(words, Known) else None
         )
-        if cause.code == "default-runtime-missing":
-            name = cause.params.get("runtime", "nvidia")
-            if name == "nvidia" and self.situation.program is not None:
-                return waiting("runtime.starting", settling=True, unit=unit)
-            return blocked("runtime.default-runtime-missing", name=name)
-        template = self.situation.template
-        if cause.code == "template-broken":
-            return blocked(
-                "runtime.template-broken", path=template, text=cause.params.get("text", "")
-            )
-        broken = self.situation.broken_dropin(words.value if isinstance(words, Known) else None)
-        if broken:
-            return blocked("runtime.dropin-broken", path=broken, text=text)
-        if template:
-            return blocked("runtime.template-renders-broken", path=template, text=text)
-        return blocked("runtime.containerd-exits", unit=unit, text=text)
+        if code == "default-runtime-missing" and params["name"] == NVIDIA:
+            if self.situation.program is None:
+                return waiting("runtime.toolkit-first")
+            return waiting("runtime.starting", settling=True, unit=unit)
+        if code == "dropin-broken" and self.situation.rewrites(params["path"]):
+            return needed("runtime.dropin-needed", **params)
+        return blocked(f"runtime.{code}", **params)
 
     def _cri(self) -> Assessment | None:
         """containerd that does not answer, or answers without its CRI plugin."""
@@ -248,6 +247,8 @@ class _Judge:
         situation = self.situation
         program = situation.program
         if program is None:
+            if situation.wanted:
+                return blocked("runtime.option-missing", path=situation.wanted)
             if situation.not_executable:
                 return blocked("runtime.not-executable", path=situation.not_executable)
             return waiting("runtime.toolkit-first")
@@ -282,6 +283,8 @@ class _Judge:
                 return blocked("runtime.template-foreign", path=situation.template, binary=binary)
             return blocked("runtime.no-safe-repair", binary=binary, version=situation.containerd)
         if situation.has(repair):
+            if not situation.restarted_since_files:
+                return needed("runtime.restart-needed", path=binary)
             return blocked("runtime.still-missing", path=repair.path)
         if situation.is_foreign(repair):
             code = (

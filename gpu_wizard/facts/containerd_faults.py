@@ -1,0 +1,96 @@
+"""Why K3s's containerd does not start, or would not start again: the file at fault, named.
+
+Source: K3s v1.34.3 and v1.36.2 as recorded (04-containerd/06, 06c, 06d, 07b, 08, 09, 11).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from gpu_wizard.facts.containerd import LogFailure
+from gpu_wizard.facts.containerd_host import extends_base
+from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
+from gpu_wizard.facts.identity import K3sConfig
+from gpu_wizard.facts.k3s_journal import Cause
+
+Explanation: TypeAlias = tuple[str, Mapping[str, str]]
+"""A reason behind `runtime.` and its parameters."""
+
+OF_CONTAINERD = ("containerd-exited", "template-broken", "default-runtime-missing")
+"""Causes of `facts/k3s_causes.py` that are about containerd's configuration."""
+
+_OWN_SOCKET = "/run/k3s/containerd/containerd.sock"
+_NAMES_NVIDIA = re.compile(rf"^[^#\n]*runtimes\.[\"']?{NVIDIA}[\"']?\s*\]", re.MULTILINE)
+_IMPORTS = re.compile(r"^\s*imports\s*=", re.MULTILINE)
+_RENDERS_IMPORTS = ("1.36", "1.35.3", "1.34.6", "1.33.10")
+
+
+def explain_start(situation: Situation, cause: Cause, words: LogFailure | None) -> Explanation:
+    """Why the unit starts and ends again and again. `words`: what containerd said last."""
+    text = words.text if words else cause.params.get("text", cause.line)
+    if cause.code == "default-runtime-missing":
+        return _say("default-runtime-missing", name=cause.params.get("runtime", NVIDIA))
+    template = situation.template
+    if cause.code == "template-broken":
+        return _say("template-broken", path=template, text=cause.params.get("text", ""))
+    broken = situation.broken_dropin(words)
+    if broken:
+        return _say("dropin-broken", path=broken, text=text)
+    if template and "already exists" in text and _names_nvidia(situation):
+        return _say("template-names-nvidia", path=template)
+    if template and "imports is already defined" in text:
+        return _say("template-imports", path=template)
+    if template:
+        return _say("template-renders-broken", path=template, text=text)
+    return _say("containerd-exits", text=text)
+
+
+def foreign_containerd(config: K3sConfig) -> Explanation | None:
+    """Why the containers of this node are not run by K3s's own containerd, None where they are."""
+    endpoint = config.text("container-runtime-endpoint")
+    if endpoint and not endpoint.endswith(_OWN_SOCKET):
+        file = config.origins.get("container-runtime-endpoint", "")
+        return _say("foreign-endpoint", endpoint=endpoint, file=file)
+    if config.values.get("docker") in (True, "true"):
+        return _say("docker", file=config.origins.get("docker", ""))
+    return None
+
+
+def restart_hazard(situation: Situation) -> Explanation | None:
+    """Why the next restart would break the node, None where nothing is known to."""
+    broken = situation.broken_dropin(None)
+    if broken and situation.verdict is not None and not situation.verdict.loads:
+        return _say("dropin-broken", path=broken, text=situation.fault)
+    template = situation.template
+    if not template or situation.hiding_template:
+        return None
+    program = situation.program
+    if _names_nvidia(situation) and program is not None and situation.is_searched(program):
+        return _say("template-names-nvidia", path=template)
+    if _IMPORTS.search(situation.template_text) and _k3s_imports(situation):
+        return _say("template-imports", path=template)
+    return None
+
+
+def _names_nvidia(situation: Situation) -> bool:
+    """Whether a template that extends K3s's own names the runtime without asking whether K3s found it."""
+    text = situation.template_text
+    return extends_base(text) and ".ExtraRuntimes" not in text and bool(_NAMES_NVIDIA.search(text))
+
+
+def _k3s_imports(situation: Situation) -> bool:
+    version = situation.k3s_version
+    if version is None:
+        return False
+    newest, *patches = _RENDERS_IMPORTS
+    same_branch = (
+        patch for patch in patches if version.plain.split(".")[:2] == patch.split(".")[:2]
+    )
+    return version.at_least(newest) or any(version.at_least(patch) for patch in same_branch)
+
+
+def _say(code: str, **params: str) -> Explanation:
+    return code, MappingProxyType(params)
