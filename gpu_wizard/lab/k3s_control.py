@@ -59,8 +59,8 @@ class ControlPlane:
     def set_health(self, health: str) -> None:
         """Change what the port answers, here and for the cluster's own API."""
         self.health = health
-        reasons = {"starting": "starting", "warming": "apiserver not ready"}
-        self.cluster.set_available(health == "up", reasons.get(health, ""))
+        reason = "starting" if health in ("starting", "warming") else ""
+        self.cluster.set_available(health == "up", reason)
 
     @property
     def ca_hash(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -76,6 +76,7 @@ class Machine:
         self.node = K3sNode(self)
         self.up = True
         self._told: list[Callable[[], None]] = []
+        self._told_up: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._lay_out()
 
@@ -147,10 +148,15 @@ class Machine:
         """Call `told` when the machine goes down."""
         self._told.append(told)
 
-    def spawn(self, work: asyncio.Task[None]) -> None:
-        """Keep a background task of the machine until it ends."""
-        self._tasks.add(work)
-        work.add_done_callback(self._tasks.discard)
+    def on_up(self, told: Callable[[], None]) -> None:
+        """Call `told` when the machine is back after a reboot."""
+        self._told_up.append(told)
+
+    def work(self, work: Coroutine[None, None, None]) -> None:
+        """Keep something of the machine going in the background until it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def reboot(self) -> None:
         """Go down at once; come back some seconds later with a new boot id."""
@@ -158,13 +164,15 @@ class Machine:
         self.systemd.shutdown()
         for told in list(self._told):
             told()
-        self.spawn(asyncio.get_running_loop().create_task(self._come_back()))
+        self.work(self._come_back())
 
     async def _come_back(self) -> None:
         await self.clock.sleep(_BOOT_SECONDS)
         self.boot_id, self.booted = str(uuid.uuid4()), wall()
         self.start()
         self.up = True
+        for told in list(self._told_up):
+            told()
 
     def start(self) -> None:
         """What a boot does: kernel, driver, enabled units."""
@@ -172,11 +180,12 @@ class Machine:
         self.driver.boot()
         self.systemd.boot()
 
-    def shut_down(self) -> None:
-        """End everything that runs on the machine."""
-        self.systemd.shutdown()
-        for task in list(self._tasks):
+    async def shut_down(self) -> None:
+        """End everything that runs on the machine, and wait until it has ended."""
+        ending = [*self.systemd.shutdown(), *self._tasks]
+        for task in ending:
             task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def _service(self, unit: UnitFile) -> Service | None:
         """The main process of a unit, by the program that its ExecStart names."""

@@ -107,7 +107,7 @@ def service_file(description: str, command: str) -> bytes:
     return _SERVICE.format(description=description, command=command).encode()
 
 
-def lay_out(files: Files, system: System, hostname: str, machine_id: str, hosts: str) -> None:
+def lay_out(files: FileTree, system: System, hostname: str, machine_id: str, hosts: str) -> None:
     """Write the files of a freshly installed system."""
     for name in ("bin", "sbin", "lib"):
         files.directory(f"/usr/{name}")

@@ -208,13 +208,15 @@ class Systemd:
             if self.enabled(name) == "enabled":
                 self.begin(name)
 
-    def shutdown(self) -> None:
-        """End every process at once, as a power cut does."""
+    def shutdown(self) -> list[asyncio.Task[None]]:
+        """End every process at once, as a power cut does; gives what is still ending."""
+        ending = [state.task for state in self._states.values() if state.task]
         for state in self._states.values():
             self._drop(state)
             _finish(state, "canceled")
         self._states.clear()
         self._next_pid = _FIRST_PID
+        return ending
 
     @staticmethod
     def _link(name: str, target: str) -> str:

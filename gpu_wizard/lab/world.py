@@ -84,7 +84,7 @@ class World:
             return Reply.K3S
         return Reply.REFUSED
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End everything that runs."""
         for machine in self.machines.values():
-            machine.shut_down()
+            await machine.shut_down()

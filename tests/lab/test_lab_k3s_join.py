@@ -86,7 +86,7 @@ async def test_a_join_with_config_dir_and_token_file(version: str) -> None:
     assert secret["metadata"]["ownerReferences"][0]["name"] == "gpu1"
     files = made.gpu.machine.files
     assert oct(files.mode("/etc/rancher/node/password")) == "0o600"
-    made.world.close()
+    await made.world.close()
 
 
 async def test_a_restart_is_up_and_running_before_containerd() -> None:
@@ -104,7 +104,7 @@ async def test_a_restart_is_up_and_running_before_containerd() -> None:
     assert up < running
     assert "k3s-agent.service: Deactivated successfully." in later
     assert (await made.gpu.sh("k3s crictl info")).status == 0
-    made.world.close()
+    await made.world.close()
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ async def test_a_start_that_blocks(case: Blocks, version: str) -> None:
     if case.name != "39":
         assert (await made.gpu.sh("systemctl stop k3s-agent")).status == 0
         assert (await asyncio.wait_for(started, 5)).status == 1
-    made.world.close()
+    await made.world.close()
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class Fails:
     name: str
     line: str
     result: str
-    token: str | None = "good"  # noqa: S105 a mark, replaced by the cluster's token
+    token: str | None = "good"
     server: str | None = URL
     more: str = ""
     versions: tuple[str, ...] = (V134, V136)
@@ -300,7 +300,7 @@ async def test_a_start_that_fails_and_restarts(case: Fails, version: str) -> Non
     shutdowns = [line for line in journal if "Shutdown request received: " in line]
     assert all((r"received: \"" in line) == (version == V136) for line in shutdowns)
     assert any("restart counter is at 1" in line for line in journal)
-    made.world.close()
+    await made.world.close()
 
 
 @pytest.mark.parametrize("version", [V134, V136])
@@ -322,7 +322,7 @@ async def test_a_missing_token_file_is_waited_for_four_minutes(version: str) -> 
     }[version]
     assert sum(waiting in line for line in journal) >= 119
     assert any(end in line for line in journal)
-    made.world.close()
+    await made.world.close()
 
 
 async def test_a_stop_while_it_waits_for_the_token_file_kills_after_90_s() -> None:
@@ -335,7 +335,7 @@ async def test_a_stop_while_it_waits_for_the_token_file_kills_after_90_s() -> No
     )
     assert set(got.out.split()) == {"ActiveState=failed", "Result=timeout"}
     assert "k3s-agent.service: State 'stop-sigterm' timed out. Killing." in made.gpu.journal()
-    made.world.close()
+    await made.world.close()
 
 
 @pytest.mark.parametrize("version", [V134, V136])
@@ -347,7 +347,7 @@ async def test_cgroup_v1_stops_1_36_only(version: str) -> None:
     assert got.status == (0 if version == V134 else 1)
     refused = any("not run on a host using cgroup v1" in line for line in made.gpu.journal())
     assert refused == (version == V136)
-    made.world.close()
+    await made.world.close()
 
 
 async def test_a_clock_behind_the_certificates_blocks() -> None:
@@ -356,7 +356,7 @@ async def test_a_clock_behind_the_certificates_blocks() -> None:
     made.gpu.machine.files.write("/etc/rancher/k3s/t", control(made).server_token().encode())
     await made.gpu.sh("systemctl --no-block start k3s-agent")
     await settle(made.gpu, "certificate has expired or is not yet valid: current time 20")
-    made.world.close()
+    await made.world.close()
 
 
 @pytest.mark.parametrize("kind", ["password", "bootstrap"])
@@ -367,7 +367,7 @@ async def test_a_short_token_joins_with_a_warning(kind: str) -> None:
     made.gpu.machine.files.write("/etc/rancher/k3s/t", text.encode())
     assert (await made.gpu.sh("systemctl start k3s-agent")).status == 0
     assert any("the token does not include a CA hash" in line for line in made.gpu.journal())
-    made.world.close()
+    await made.world.close()
 
 
 async def test_the_token_must_stay_though_a_deleted_one_is_good_enough() -> None:
@@ -382,7 +382,7 @@ async def test_the_token_must_stay_though_a_deleted_one_is_good_enough() -> None
     made.gpu.machine.files.write("/etc/rancher/k3s/config.yaml.d/50-x.yaml", text)
     await made.gpu.sh("systemctl --no-block restart k3s-agent")
     await settle(made.gpu, f"{FAILED}token must not be empty", 2)
-    made.world.close()
+    await made.world.close()
 
 
 async def test_a_deleted_node_comes_back_without_its_client_certificate_only() -> None:
@@ -400,7 +400,7 @@ async def test_a_deleted_node_comes_back_without_its_client_certificate_only() -
     )
     assert got.status == 0
     assert made.cluster.get("Node", "", "gpu1")
-    made.world.close()
+    await made.world.close()
 
 
 async def test_a_stale_node_password_secret_is_refused() -> None:
@@ -411,4 +411,4 @@ async def test_a_stale_node_password_secret_is_refused() -> None:
     await settle(made.gpu, REJECTED)
     made.cluster.remove("Secret", "kube-system", "gpu1.node-password.k3s")
     await settle(made.gpu, "k3s agent is up and running")
-    made.world.close()
+    await made.world.close()

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import copy
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gpu_wizard.lab import console
 from gpu_wizard.lab.boot import boot
 from gpu_wizard.lab.clock import ScaledClock
+from gpu_wizard.lab.console import Result
 from gpu_wizard.lab.driver import DRIVER_VERSION
 from gpu_wizard.lab.internet import binary
-from gpu_wizard.lab.kernel import Kernel, Run
+from gpu_wizard.lab.kernel import Kernel
 from gpu_wizard.lab.machine import Machine
 from gpu_wizard.lab.ports import Gpu, JsonObject, Worker
 from gpu_wizard.lab.releases import DEFAULT_RELEASE
-from gpu_wizard.lab.streams import Buffered, Streams
 from gpu_wizard.lab.world import SERVER_ADDRESS, World
 
 RECORDED = Path(__file__).parent.parent / "recorded"
@@ -74,15 +75,6 @@ class DictCluster:
         self.available = available
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a script did."""
-
-    status: int
-    out: str
-    err: str
-
-
 @dataclass
 class Bench:
     """One machine with a shell."""
@@ -94,26 +86,8 @@ class Bench:
         self, script: str, *, user: str = "root", stdin: bytes = b"", seconds: float = 20
     ) -> Result:
         """Run a script as a user; it ends after `seconds` in any case."""
-        out, err, held = bytearray(), bytearray(), [stdin] if stdin else []
-
-        async def fetch() -> bytes:
-            return held.pop() if held else b""
-
-        def into(target: bytearray) -> Callable[[bytes], object]:
-            async def write(data: bytes) -> None:
-                target.extend(data)
-
-            return write
-
-        who = self.machine.users[user]
-        streams = Streams(Buffered(fetch), into(out), into(err))  # type: ignore[arg-type]  # closures
-        argv = ("sh", "-c", script)
-        process = self.kernel.fork(None, argv, who)
-        environment = self.kernel.login_environment(who)
-        run = Run(self.kernel, process, argv, environment, who.home, streams)
-        work = self.kernel.table.live(process, self.kernel.perform(run))
-        status = await asyncio.wait_for(work, seconds)
-        return Result(status, out.decode(errors="replace"), err.decode(errors="replace"))
+        work = console.run(self.kernel, script, user=user, stdin=stdin)
+        return await asyncio.wait_for(work, seconds)
 
     def journal(self, unit: str = "k3s-agent.service") -> list[str]:
         """Messages of a unit."""
