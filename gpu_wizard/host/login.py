@@ -7,6 +7,7 @@ has a short time limit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any, cast
 import asyncssh
 
 from gpu_wizard.host.known_hosts import HostKey, KnownKey, fingerprint, known_keys, remember
-from gpu_wizard.host.ssh_errors import translated
+from gpu_wizard.host.ssh_errors import is_denial, translated
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.host.trust import judge, refused
-from gpu_wizard.model.errors import AccessError, TrustError, WizardError
+from gpu_wizard.model.errors import AccessError, TrustError, Where, WizardError
 from gpu_wizard.model.secret import Secret
 
 KEEPALIVE_SECONDS = 15
@@ -26,6 +27,7 @@ KEEPALIVE_MISSES = 3
 LOGIN_SECONDS = 30.0
 """For authentication, once the host has shown its key: PAM and name look-ups of the host may take long."""
 
+CLOSE_SECONDS = 2.0
 PASSWORD_TRIES = 3
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 _KEY_TYPES = (
@@ -45,10 +47,13 @@ class Login:
     connection: asyncssh.SSHClientConnection
     jumps: tuple[asyncssh.SSHClientConnection, ...] = ()
 
-    def close(self) -> None:
-        """Close all of them."""
+    async def close(self) -> None:
+        """Close all of them; a host that does not answer to that is not waited for."""
         for one in (self.connection, *self.jumps):
             one.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await one.wait_closed()
 
 
 async def log_in(target: SshTarget, options: SshOptions) -> Login:
@@ -108,6 +113,7 @@ class _Client(asyncssh.SSHClient):
     def __init__(self, verdict: Callable[[HostKey], bool], password: Secret | None) -> None:
         self._verdict = verdict
         self._password = password
+        self._offered = False
         self.wanted_password = False
 
     def validate_host_public_key(
@@ -123,7 +129,8 @@ class _Client(asyncssh.SSHClient):
 
     def kbdint_auth_requested(self) -> str | None:
         self.wanted_password = True
-        return "" if self._password is not None else None
+        offered, self._offered = self._offered, True
+        return "" if self._password is not None and not offered else None
 
     def kbdint_challenge_received(
         self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
@@ -147,6 +154,7 @@ class _Attempts:
     trouble: TrustError | None = field(default=None, init=False)
     known: list[KnownKey] = field(default_factory=list, init=False)
     files: list[Path] = field(default_factory=list, init=False)
+    types: list[str] = field(default_factory=list, init=False)
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = await _settings(self.target, self.options)
@@ -157,18 +165,29 @@ class _Attempts:
             try:
                 return await self._attempt(client)
             except asyncssh.HostKeyNotVerifiable as error:
+                await self._key_not_good(error)
+            except (OSError, ValueError, asyncssh.Error) as error:
                 if self.trouble is not None:
                     raise self.trouble from error
-                if self.shown is None:
+                if not is_denial(error):
                     raise translated(error, self.target) from error
-                await self._ask_trust(self.shown)
-            except asyncssh.PermissionDenied as error:
                 tries += 1
                 password = await self._ask_password(client, settings.username, tries)
                 if password is None:
                     raise self._denied(settings.username) from error
-            except (OSError, ValueError, asyncssh.Error) as error:
-                raise translated(error, self.target) from error
+
+    async def _key_not_good(self, error: asyncssh.HostKeyNotVerifiable) -> None:
+        """Returns where another attempt makes sense."""
+        if self.shown is None:
+            raise translated(error, self.target) from error
+        if self.trouble is None:
+            await self._ask_trust(self.shown)
+        elif self.trouble.code == "host-key-not-pinned" and len(self.types) > 1:
+            # A fingerprint does not tell its type, and a host may have a key of each.
+            shown = "rsa-sha2" if self.shown.algorithm == "ssh-rsa" else self.shown.algorithm
+            self.types = [one for one in self.types if not one.startswith(shown)]
+        else:
+            raise self.trouble from error
 
     async def _attempt(self, client: _Client) -> asyncssh.SSHClientConnection:
         arguments = _arguments(self.target, self.options)
@@ -179,7 +198,7 @@ class _Attempts:
             "tunnel": self.via,
         }
         if not authorities:
-            arguments["server_host_key_algs"] = _wanted_types(self.known)
+            arguments["server_host_key_algs"] = self.types
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self.options.connect_seconds) as limit:
 
@@ -197,11 +216,13 @@ class _Attempts:
         self._host = settings.host_key_alias or settings.host
         self._port = 22 if settings.host_key_alias else settings.port
         self.known = list(known_keys((*files, _SYSTEM_KNOWN_HOSTS), self._host, self._port))
+        self.types = _wanted_types(self.known)
 
     def _verdict(self, key: HostKey) -> bool:
         self.shown = replace(key, host=self._host, port=self._port, file=str(self.files[0]))
         try:
             good = judge(self.shown, self.known, self.target.host_key) == "known"
+            self.trouble = None
         except TrustError as error:
             self.trouble = error
             return False
@@ -228,11 +249,10 @@ class _Attempts:
         return await ask(f"SSH password of {user}@{self.target.host}")
 
     def _denied(self, user: str) -> AccessError:
-        where = translated(asyncssh.PermissionDenied("refused"), self.target).where
         return AccessError(
             "login-refused",
             f"{self.target.host} refused the login of {user}: no key and no password was accepted.",
-            where,
+            Where(host=str(self.target)),
             f"See whether `ssh {self.target}` works; load a key with a passphrase into the agent by `ssh-add`.",
         )
 

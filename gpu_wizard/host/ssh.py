@@ -132,7 +132,7 @@ class SshTransport:
         """Close the connection."""
         login, self._login = self._login, None
         if login is not None:
-            login.close()
+            await login.close()
 
     async def _connection(self) -> asyncssh.SSHClientConnection:
         async with self._connecting:

@@ -78,6 +78,13 @@ def translated(error: Exception, target: SshTarget) -> WizardError:
     return lost(str(target))
 
 
+def is_denial(error: Exception) -> bool:
+    """Whether the host let nobody in, also by hanging up after too many keys."""
+    if isinstance(error, asyncssh.PermissionDenied):
+        return True
+    return isinstance(error, asyncssh.DisconnectError) and "authentication" in error.reason.lower()
+
+
 def lost(host: str) -> UnreachableError:
     """A connection that broke."""
     return UnreachableError(

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from openssh import SSHD, Sshd, make_key, running_sshd
+
+from tests.host.openssh import SSHD, Sshd, make_key, running_sshd
 
 MakeUser = Callable[..., str]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from openssh import Sshd
-
 from gpu_wizard.host.ssh import connect
 from gpu_wizard.model.action import Run
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.question import Command, Files, FilesFound, Output
+from tests.host.openssh import Sshd
 
 
 async def test_questions_and_files(sshd: Sshd) -> None:

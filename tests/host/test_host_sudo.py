@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MakeUser
-from openssh import Sshd, running_sshd
 
 from gpu_wizard.host.ssh import SshHost, connect
 from gpu_wizard.model.action import Run
@@ -20,6 +18,8 @@ from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.question import Command, HostAnswer, Output
 from gpu_wizard.model.secret import Secret
+from tests.host.conftest import MakeUser
+from tests.host.openssh import Sshd, running_sshd
 
 pytestmark = pytest.mark.skipif(shutil.which("sudo") is None, reason="no sudo here")
 
