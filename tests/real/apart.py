@@ -13,7 +13,7 @@ INSIDE_VARIABLE = "GPU_WIZARD_BED_INSIDE"
 _NEEDED = {
     "systemd-nspawn": "systemd-container",
     "debootstrap": "debootstrap",
-    "busybox": "busybox-static",
+    "busybox": "busybox",
     "apt-ftparchive": "apt-utils",
     "dpkg-deb": "dpkg",
     "gpg": "gnupg",

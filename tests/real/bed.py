@@ -18,7 +18,7 @@ from .images import images
 from .machine import Machine, Result, Supplies
 from .packages import repository
 from .places import SOURCES
-from .programs import K3S_VERSION, programs
+from .programs import DRIVER_VERSION, K3S_VERSION, programs
 from .rootfs import rootfs
 from .web import HOST_NAMES, Registry, Sites, serve
 
@@ -178,11 +178,11 @@ def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
     if count == 0 or driver == "absent":
         return
     mark = int(machine.address.rpartition(".")[2])
-    library = (machine.supplies.programs / "libnvml.so").read_bytes().replace(NODE_MARK, b"BEDNODE:%08x" % mark)
     folder = root / "usr/lib/x86_64-linux-gnu"
     for name in ("libnvidia-ml.so", "libcuda.so"):
-        (folder / f"{name}.580.95.05").write_bytes(library)
-        (folder / f"{name}.1").symlink_to(f"{name}.580.95.05")
+        library = (machine.supplies.programs / name).read_bytes().replace(NODE_MARK, b"BEDNODE:%08x" % mark)
+        (folder / f"{name}.{DRIVER_VERSION}").write_bytes(library)
+        (folder / f"{name}.1").symlink_to(f"{name}.{DRIVER_VERSION}")
     smi = root / "usr/bin/nvidia-smi"
     smi.write_bytes((machine.supplies.programs / "nvidia-smi").read_bytes())
     smi.chmod(0o755)

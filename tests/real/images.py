@@ -113,11 +113,12 @@ def images(programs: Path) -> dict[str, Image]:
 
 
 def _userland() -> tuple[dict[str, bytes | Path], dict[str, str]]:
-    """busybox for the shell, and this machine's glibc, against which our programs are linked."""
+    """busybox, static or not, for the shell, and this machine's glibc, against which our programs are linked."""
     busybox = Path("/bin/busybox")
     files: dict[str, bytes | Path] = {"bin/busybox": busybox}
-    for library in _libraries(Path("/bin/true")):
-        files[str(library).lstrip("/")] = library.resolve()
+    for program in (busybox, Path("/bin/true")):
+        for library in _libraries(program):
+            files[str(library).lstrip("/")] = library.resolve()
     folder = next(str(path.parent).lstrip("/") for path in map(Path, files) if path.name == "libc.so.6")
     for extra in ("libdl.so.2", "libpthread.so.0", "libm.so.6", "librt.so.1"):
         path = Path("/") / folder / extra
@@ -129,5 +130,5 @@ def _userland() -> tuple[dict[str, bytes | Path], dict[str, str]]:
 
 
 def _libraries(program: Path) -> list[Path]:
-    said = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["ldd", str(program)], capture_output=True, text=True).stdout
     return [Path(found) for found in re.findall(r"(/\S+)", said)]

@@ -18,7 +18,7 @@ _HOOK = ("nvidia-container-runtime-hook",)
 _CLI = """#!/bin/sh
 # nvidia-container-cli, as far as installers ask it.
 case "$1" in
-info) exec nvidia-smi >/dev/null && echo "NVRM version:   580.95.05" && echo "CUDA version:   13.0" ;;
+info) nvidia-smi >/dev/null || exit 1; echo "NVRM version:   580.95.05"; echo "CUDA version:   13.0" ;;
 --version | -V) echo "cli-version: VERSION" ;;
 esac
 """
@@ -73,8 +73,7 @@ def _build(programs: Path, out: Path) -> None:
 
 
 def _gpg(home: Path, *arguments: str) -> str:
-    command = ["gpg", "--homedir", str(home), "--batch", "--no-autostart", *arguments]
-    command.remove("--no-autostart")
+    command = ["gpg", "--homedir", str(home), "--batch", *arguments]
     environment = {**os.environ, "GNUPGHOME": str(home)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -108,6 +107,9 @@ def _packages(programs: Path, version: str, place: Path) -> None:
         root = place / "build"
         (root / "usr" / "bin").mkdir(parents=True)
         (root / "DEBIAN").mkdir()
+        # A package without a file of its own is "completely replaced" by the next, and vanishes.
+        (root / "usr" / "share" / "doc" / name).mkdir(parents=True)
+        (root / "usr" / "share" / "doc" / name / "copyright").write_text("A stand-in of the test bed.\n")
         for program in contents:
             target = root / "usr" / "bin" / program
             if program == "nvidia-container-cli":

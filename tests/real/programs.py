@@ -73,7 +73,7 @@ BUILDS = (
 def programs() -> Path:
     """The folder of all programs; each Go module is built, and kept, by itself."""
     parts = [built(f"compiled-{build.module}", _key(build), _builder(build)) for build in BUILDS]
-    parts.append(built("compiled-fakegpu", digest(files_below(SOURCES / "fakegpu"), DRIVER_VERSION), _build_fakegpu))
+    parts.append(built("compiled-fakegpu", digest(files_below(SOURCES / "fakegpu"), repr(_FAKE_CARD)), _build_fakegpu))
     return built("programs", digest((), *(part.name for part in parts)), lambda out: _gather(parts, out))
 
 
@@ -128,11 +128,17 @@ def _heartbeat(what: str) -> Iterator[None]:
         thread.join()
 
 
+_LIBRARY = ("-shared", "-fPIC", f'-DDRIVER_VERSION="{DRIVER_VERSION}"')
+_FAKE_CARD = (
+    # By these names ldconfig makes the links in a container into which the toolkit mounts the libraries.
+    ("libnvidia-ml.so", "nvml.c", (*_LIBRARY, "-Wl,-soname,libnvidia-ml.so.1")),
+    ("libcuda.so", "nvml.c", (*_LIBRARY, "-Wl,-soname,libcuda.so.1")),
+    ("nvidia-smi", "nvidia-smi.c", ()),
+)
+
+
 def _build_fakegpu(out: Path) -> None:
-    for target, source, flags in (
-        ("libnvml.so", "nvml.c", ("-shared", "-fPIC", f'-DDRIVER_VERSION="{DRIVER_VERSION}"')),
-        ("nvidia-smi", "nvidia-smi.c", ()),
-    ):
+    for target, source, flags in _FAKE_CARD:
         command = ["gcc", "-O1", *flags, "-o", str(out / target), str(SOURCES / "fakegpu" / source), "-ldl"]
         subprocess.run(command, check=True, capture_output=True)
 

@@ -115,7 +115,8 @@ func readConfiguration(file string) (configuration, error) {
 //
 // Source: recordings of the device plugin, no-nvml and nvml-driver-not-loaded of v0.17.4 to v0.20.0.
 func findDevices(log *journal) ([]string, error) {
-	hasLibrary := libraryThere()
+	initialized := nvml.Init()
+	hasLibrary := initialized != nvml.ERROR_LIBRARY_NOT_FOUND
 	if log.atLeast(19) {
 		log.platform(hasLibrary)
 	} else if !hasLibrary {
@@ -125,8 +126,8 @@ func findDevices(log *journal) ([]string, error) {
 	if !hasLibrary {
 		return nil, log.nvmlFailed("ERROR_LIBRARY_NOT_FOUND")
 	}
-	if code := nvml.Init(); code != nvml.SUCCESS {
-		return nil, log.nvmlFailed(nvml.ErrorString(code))
+	if initialized != nvml.SUCCESS {
+		return nil, log.nvmlFailed(nvml.ErrorString(initialized))
 	}
 	defer nvml.Shutdown()
 	count, code := nvml.DeviceGetCount()
@@ -146,15 +147,6 @@ func findDevices(log *journal) ([]string, error) {
 		devices = append(devices, uuid)
 	}
 	return devices, nil
-}
-
-func libraryThere() bool {
-	for _, directory := range []string{"/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"} {
-		if _, err := os.Stat(directory + "/libnvidia-ml.so.1"); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // stillThere is false once a card has gone.
