@@ -40,7 +40,7 @@ class Access:
         for user in machine.users.values():
             if user.name == "nobody":
                 continue
-            machine.files.directory(f"{user.home}/.ssh", mode=0o700, owner=user.name)
+            machine.tree.directory(f"{user.home}/.ssh", mode=0o700, owner=user.name)
             path = f"{user.home}/.ssh/authorized_keys"
             machine.files.write(path, line, mode=0o600, owner=user.name)
 

@@ -19,7 +19,7 @@ from gpu_wizard.lab.k3s_agent import Agent
 from gpu_wizard.lab.k3s_node import K3sNode
 from gpu_wizard.lab.k3s_server import Server
 from gpu_wizard.lab.packages import Dpkg, Package
-from gpu_wizard.lab.ports import Clock, Gpu, Program, User
+from gpu_wizard.lab.ports import Clock, Files, Gpu, Program, User
 from gpu_wizard.lab.programs import PROGRAMS
 from gpu_wizard.lab.releases import release
 from gpu_wizard.lab.stubs import Stub, decode
@@ -68,7 +68,8 @@ class Machine:
         self.clock_offset = timedelta()
         self.virtualization = "kvm"
         self.lock: Lock | None = None
-        self.files = FileTree(self.users)
+        self.tree = FileTree(self.users)
+        self.files: Files = self.tree
         self.journal = Journal(lambda: self.boot_id)
         self.driver = Driver(self.files, self.journal, distribution.kernel, cards)
         self.dpkg = Dpkg(self.files)
@@ -82,10 +83,10 @@ class Machine:
 
     def _lay_out(self) -> None:
         hosts = "".join(f"{address}\t{name}\n" for name, address in self.world.names.items())
-        system.lay_out(self.files, self.system, self.hostname, self.machine_id, hosts)
+        system.lay_out(self.tree, self.system, self.hostname, self.machine_id, hosts)
         for user in self.users.values():
             if user.uid and user.home.startswith("/home"):
-                self.files.directory(user.home, mode=0o750, owner=user.name)
+                self.tree.directory(user.home, mode=0o750, owner=user.name)
         for package in base_packages(self.system):
             self.dpkg.install(package)
         self.driver.plug_in()

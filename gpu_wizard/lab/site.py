@@ -144,7 +144,7 @@ class Site:
         """Wait until something holds. Raises: SiteError."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                while not holds():
+                while not holds():  # noqa: ASYNC110 what is waited for tells nobody
                     await asyncio.sleep(0.005)
         except TimeoutError as late:
             raise SiteError("a step of the lab's building did not come about") from late

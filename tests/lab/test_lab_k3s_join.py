@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from world_bench import Bench, Pair, serving
 
 from gpu_wizard.lab.k3s_control import ControlPlane
+from tests.lab.world_bench import Bench, Pair, serving
 
 URL = "https://10.20.0.10:6443"
 V134, V136 = "v1.34.3+k3s1", "v1.36.2+k3s1"

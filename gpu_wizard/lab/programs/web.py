@@ -32,6 +32,7 @@ _CURL_LONG = (
     *("retry=", "cacert=", "proto=", "tlsv1.2", "proxy=", "noproxy=", "request=", "data="),
     *("create-dirs", "compressed", "retry-delay=", "retry-connrefused", "http1.1", "user-agent="),
     *("fail-with-body", "no-progress-meter", "progress-bar", "netrc", "version", "resolve="),
+    *("verbose", "ipv4", "ipv6", "disable", "tlsv1.3", "tls13-ciphers=", "referer=", "form="),
     *("no-buffer", "capath=", "retry-all-errors", "tls-max=", "dump-header=", "config="),
 )
 
@@ -43,6 +44,8 @@ class Fault:
     status: int
     text: str
     wget_status: int = 4
+    reason: str = ""
+    """Why a connection failed, in the system's words."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,13 @@ class Web:
                 return page
         reply = world.dial(self._machine, host, port)
         if reply is Reply.UNREACHABLE:
-            # An address where nobody answers: the client waits for its own limit.
-            await clock.sleep(seconds or 130)
-            if seconds:
+            # On the same network a missing machine shows after three ARP attempts.
+            await clock.sleep(min(seconds or 3.1, 3.1))
+            if seconds and seconds < 3.1:
                 millis = int(seconds * 1000)
                 return Fault(28, f"Connection timed out after {millis} milliseconds")
-            return Fault(28, f"Failed to connect to {host} port {port}: Connection timed out")
+            text = f"Failed to connect to {host} port {port} after 3084 ms: Could not connect to server"
+            return Fault(7, text, reason="No route to host")
         if reply is Reply.UNRESOLVED:
             return Fault(6, f"Could not resolve host: {host}")
         if reply is Reply.REFUSED:
@@ -146,7 +150,7 @@ class Curl:
     async def __call__(self, call: Call) -> int:
         """Run one command line."""
         try:
-            options = split(call.argv[1:], "o:OfsSLkm:w:iIu:H:x:X:d:#nA:VgND:K:4", _CURL_LONG)
+            options = split(call.argv[1:], "o:OfsSLkm:w:iIu:H:x:X:d:#nA:VgND:K:46vqRZ", _CURL_LONG)
         except UsageError as wrong:
             await call.err(f"curl: {wrong}: is unknown\n".encode())
             return 2
@@ -175,6 +179,8 @@ class Curl:
             seconds=float(limit),
             ca=files.read(ca_path) if ca_path else b"",
         )
+        if options.has("-v", "--verbose"):
+            await call.err(self._tale(url, got).encode())
         if isinstance(got, Fault):
             await self._write_out(call, options, None, url)
             return await self._fail(call, options, got, url)
@@ -188,6 +194,30 @@ class Curl:
         status = await self._deliver(call, options, head + body, url)
         await self._write_out(call, options, got, url)
         return status
+
+    def _tale(self, url: str, got: Fetched | Fault) -> str:
+        """What `-v` tells of a connection."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = self._machine.world.resolve(host, self._machine) or host
+        if isinstance(got, Fault) and got.status == 6:
+            return f"* {got.text}\n* closing connection #0\n"
+        tale = f"*   Trying {address}:{port}...\n"
+        if isinstance(got, Fault) and got.status in (7, 28):
+            reason = got.reason or "Connection refused"
+            tale += f"* connect to {address} port {port} from {self._machine.address} failed: "
+            return f"{tale}{reason}\n* {got.text}\n* closing connection #0\n"
+        tale += f"* Connected to {host} ({address}) port {port}\n"
+        if isinstance(got, Fault):
+            return f"{tale}* {got.text}\n* closing connection #0\n"
+        path = parts.path or "/"
+        return (
+            f"{tale}> GET {path} HTTP/2\n> Host: {parts.netloc}\n> User-Agent: curl/8.14.1\n"
+            f"> Accept: */*\n>\n< HTTP/2 {got.page.status}\n"
+            f"< content-type: {got.page.content_type}\n< content-length: {len(got.page.body)}\n<\n"
+            f"* Connection #0 to host {host} left intact\n"
+        )
 
     async def _deliver(self, call: Call, options: Options, data: bytes, url: str) -> int:
         target = options.last("-o", "--output")
