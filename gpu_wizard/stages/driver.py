@@ -139,7 +139,7 @@ class _Judge:
                 return self._no_permission()
             case "no-library":
                 return blocked("driver.no-library", **self._install())
-        return blocked(f"driver.{_BLOCKED.get(report.outcome, 'smi-failed')}", **_said(report))
+        return blocked(_BLOCKED.get(report.outcome, "driver.smi-failed"), **_said(report))
 
     def _working(self, gpus: tuple[smi.Gpu, ...], *notes: Note) -> Assessment:
         lost = [gpu for gpu in gpus if gpu.lost]
@@ -263,11 +263,11 @@ class _Judge:
 
 
 _BLOCKED = {
-    "function-missing": "function-missing",
-    "inforom-corrupt": "inforom-corrupt",
-    "gpu-lost": "gpu-lost",
-    "access-blocked": "access-blocked",
-    "broken": "smi-broken",
+    "function-missing": "driver.function-missing",
+    "inforom-corrupt": "driver.inforom-corrupt",
+    "gpu-lost": "driver.gpu-lost",
+    "access-blocked": "driver.access-blocked",
+    "broken": "driver.smi-broken",
 }
 _LOGGED = {
     "legacy": "driver.legacy-card",

@@ -40,6 +40,7 @@ from gpu_wizard.model.version import Version
 
 NEEDED_BYTES = 200 << 20
 """Room for package lists, downloads and the unpacked files (about 40 MB), with a margin."""
+_READ_ONLY = {"ostree": "toolkit.ostree", "transactional": "toolkit.transactional"}
 
 
 @facts
@@ -118,7 +119,7 @@ class Toolkit(Stage[ToolkitFacts]):
         options, files = spec.options.toolkit, value_or(facts.files, ToolkitFiles())
         system = value_or(facts.system, OsRelease("", "", (), "?"))
         if files.read_only:
-            return blocked(f"toolkit.{files.read_only}", packages=" ".join(TOOLKIT_PACKAGES))
+            return blocked(_READ_ONLY[files.read_only], packages=" ".join(TOOLKIT_PACKAGES))
         if isinstance(facts.system, Unknown):
             return unknown(facts.system.code, detail=facts.system.detail)
         if not _family(facts):
