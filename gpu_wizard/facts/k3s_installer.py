@@ -199,11 +199,11 @@ def enable(unit: str) -> Step:
     )
 
 
-def start(unit: str, node: str, *, was_enabled: bool, new_node: bool, again: bool = False) -> Step:
+def start(unit: str, node: str, *, was_enabled: bool, new_node: bool) -> Step:
     """Start the unit without waiting: a start that can't succeed would block for ever.
 
     Taken back: the unit is stopped, and disabled unless it was enabled before; a Node that this start made
-    (`new_node`) goes, with the password Secret of a join that made none. `again`: a restart.
+    (`new_node`) goes, with the password Secret of a join that made none.
     """
     off = ("systemctl", "stop", unit) if was_enabled else ("systemctl", "disable", "--now", unit)
     undo: list[Action] = [Run(off, timeout_seconds=STOP_SECONDS)]
@@ -211,12 +211,10 @@ def start(unit: str, node: str, *, was_enabled: bool, new_node: bool, again: boo
         undo.append(DeleteObject("Node", node))
         secret = password_secret_name(node)
         undo.append(DeleteObject("Secret", secret, "kube-system", only_ownerless=True))
-    verb = "restart" if again else "start"
     return Step(
-        f"join.{verb}",
-        Run(("systemctl", "--no-block", verb, unit)),
+        "join.start",
+        Run(("systemctl", "--no-block", "start", unit)),
         undo=tuple(undo),
         revert=True,
-        risk=Risk("join.agent-away", {"unit": unit}) if again else None,
         params={"unit": unit},
     )

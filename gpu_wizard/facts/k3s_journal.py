@@ -46,7 +46,8 @@ class K3sJournal:
     known of how it came up, only that it is older than `oldest_at`, the first line read.
 
     `up`: `k3s agent is up and running` (a server: `k3s is …`) was said and no end followed; `containerd`: the
-    same of `containerd is now running`. `cause`: the fault that stands at the end. `tail`: the last messages.
+    same of `containerd is now running`. `cause`: the fault that stands at the end. `stopped`: somebody stopped
+    the unit after this start, so that all of this is over. `tail`: the last messages.
     """
 
     started_at: float | None = None
@@ -55,6 +56,7 @@ class K3sJournal:
     up: bool = False
     containerd: bool = False
     cause: Cause | None = None
+    stopped: bool = False
     tail: tuple[str, ...] = ()
 
     @property
@@ -145,8 +147,16 @@ def _verdict(start: _Start) -> K3sJournal:
         up=any(UP.search(entry.text) for entry in alive),
         containerd=any(CONTAINERD_UP.search(entry.text) for entry in alive),
         cause=_cause(entries),
+        stopped=_is_stopped(entries),
         tail=tuple(entry.text for entry in entries[-_TAIL:]),
     )
+
+
+def _is_stopped(entries: Sequence[_Entry]) -> bool:
+    """systemd says `Stopped` before an automatic restart, too: then it spoke of the restart first."""
+    said = [entry.text for entry in entries if entry.systemd]
+    restarts = any(_RESTART in text for text in said)
+    return not restarts and any(text.startswith("Stopped ") for text in said)
 
 
 def _is_end(entry: _Entry) -> bool:

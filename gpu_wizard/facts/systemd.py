@@ -52,7 +52,9 @@ class UnitState:
     @property
     def starting(self) -> bool:
         """Between a start and READY, or waiting for its next automatic restart."""
-        return self.active in ("activating", "reloading") or (self.queued and not self.running)
+        return self.active in ("activating", "reloading") or (
+            self.queued and self.active in ("inactive", "failed")
+        )
 
 
 @dataclass(frozen=True)

@@ -78,12 +78,9 @@ class Join(Stage[JoinFacts]):
 def _running(now: Situation) -> Assessment:
     node = now.facts.node
     if isinstance(node, Unknown):
-        comes_back = node.code in _API_COMES_BACK and now.age < SETTLE_SECONDS
-        return (
-            waiting("join.api-away", settling=True)
-            if comes_back
-            else unknown(node.code, detail=node.detail)
-        )
+        if node.code in _API_COMES_BACK and now.age < SETTLE_SECONDS:
+            return waiting("join.api-away", settling=True)
+        return unknown(node.code, detail=node.detail)
     if isinstance(now.facts.boot_id, Unknown):
         return unknown(now.facts.boot_id.code, detail=now.facts.boot_id.detail)
     cause = None if now.journal.healthy else now.journal.cause
@@ -123,6 +120,9 @@ def _without_node(now: Situation) -> Assessment:
 
 def _starting(now: Situation) -> Assessment:
     cause = now.journal.cause
+    if now.journal.stopped:
+        # Right after a start the journal may still end with the stop before it.
+        return waiting("join.starting", settling=True, **now.names)
     if cause is None:
         return _awaited(now, "join.starting")
     if cause.is_void(now.configured_at):
@@ -252,20 +252,18 @@ def _preparation(now: Situation, *, fresh_token: bool) -> Plan:
 
 
 def _start(now: Situation) -> Plan:
-    unit, alive = now.unit, now.unit.running or now.unit.starting
+    unit, node = now.unit, now.spec.kubernetes_node
+    is_new = isinstance(now.facts.node, Absent) and unit.name != SERVER
     plan: list[Step] = []
+    # Not a restart without waiting: its first moment looks like the state before it.
+    if unit.running or unit.starting:
+        plan.append(steps.stop(unit.name))
     if now.has_dead_certificate and unit.name != SERVER:
-        plan += [steps.stop(unit.name)] if alive else []
         plan += steps.drop_client_certificate()
-        alive = False
-    if unit.loaded and unit.enabled != "enabled":
-        plan.append(steps.enable(unit.name))
     was_enabled = unit.loaded and unit.enabled == "enabled"
-    new_node = isinstance(now.facts.node, Absent) and unit.name != SERVER
-    node = now.spec.kubernetes_node
-    plan.append(
-        steps.start(unit.name, node, was_enabled=was_enabled, new_node=new_node, again=alive)
-    )
+    if unit.loaded and not was_enabled:
+        plan.append(steps.enable(unit.name))
+    plan.append(steps.start(unit.name, node, was_enabled=was_enabled, new_node=is_new))
     return tuple(plan)
 
 

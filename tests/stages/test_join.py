@@ -281,6 +281,14 @@ def test_queued_start_is_a_start() -> None:
     assert state_code(judged(form)) == "waiting starting settling"
 
 
+@pytest.mark.parametrize("unit", [replace(AGENT_IDLE, queued=True), AGENT_STARTING])
+def test_journal_that_has_not_heard_of_the_start_yet(unit: UnitState) -> None:
+    """Seen with systemd 252: the first look after `--no-block start` may find the stop before it."""
+    old = fault("token-rejected", 900)
+    form = agent(unit, node=ABSENT, journal=Known(replace(old.value, stopped=True)))
+    assert state_code(judged(form)) == "waiting starting settling"
+
+
 def test_node_that_is_not_seen_yet() -> None:
     assert state_code(
         judged(agent(AGENT_UP, node=ABSENT, journal=Known(replace(WELL, started_at=NOW - 5))))
@@ -363,7 +371,7 @@ def test_fault_of_an_old_configuration_is_void() -> None:
     written = replace(JOINED_FILES, our_token_at=NOW - 3)
     form = agent(AGENT_STARTING, files=Known(written), journal=fault("token-rejected", 60))
     assert state_code(judged(form)) == "needed configured-since"
-    assert ids(STAGE.plan(form, spec())) == ["restart"]
+    assert ids(STAGE.plan(form, spec())) == ["stop", "start"]
 
 
 def test_old_token_of_ours_gets_a_successor_and_a_new_one_does_not() -> None:
@@ -378,7 +386,7 @@ def test_old_token_of_ours_gets_a_successor_and_a_new_one_does_not() -> None:
         journal=fault("token-rejected", 900),
     )
     assert state_code(judged(form)) == "needed token-stale"
-    assert ids(STAGE.plan(form, spec())) == ["token", "restart"]
+    assert ids(STAGE.plan(form, spec())) == ["token", "stop", "start"]
 
 
 def test_token_of_somebody_else_is_left_alone() -> None:
@@ -429,7 +437,7 @@ def test_orphaned_node_password() -> None:
     form = replace(form, files=Known(replace(JOINED_FILES, client_certificate=False)))
     assert state_code(judged(form)) == "needed stale-password"
     plan = STAGE.plan(form, spec())
-    assert ids(plan) == ["stale-password", "token", "restart"]
+    assert ids(plan) == ["stale-password", "token", "stop", "start"]
     assert plan[0].action == DeleteObject(
         "Secret", "gpu1.node-password.k3s", "kube-system", only_ownerless=True
     )
