@@ -7,8 +7,8 @@ Source: containerd v1.7.24 pkg/cri/config (ValidatePluginConfig) and v2.1.9 inte
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gpu_wizard.facts.containerd_cri import cri_faults
@@ -26,7 +26,10 @@ _TAKES_BINARY = (RUNC, "io.containerd.runc.v1")
 
 @dataclass(frozen=True)
 class NvidiaRuntime:
-    """The runtime `nvidia` as containerd has it. `systemd_cgroup` None: not stated. `file`, `line`: where it stands."""
+    """The runtime `nvidia` as containerd has it. `systemd_cgroup` None: not stated.
+
+    `file`, `line`: where it stands; `lines`: key → its file and line, of the last file that has it.
+    """
 
     plugin: str
     runtime_type: str
@@ -34,6 +37,7 @@ class NvidiaRuntime:
     systemd_cgroup: bool | None
     file: str = ""
     line: int = 0
+    lines: Mapping[str, tuple[str, int]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,9 @@ def _nvidia(loaded: Loaded, runtimes: Tree) -> NvidiaRuntime | None:
     options = runtime.get("options", {})
     binary = _option(options, "BinaryName")
     plugin = CRI if loaded.legacy else RUNTIME
-    file, line = _where(loaded, (_key(loaded, plugin), "containerd", "runtimes", "nvidia"))
+    path = (_key(loaded, plugin), "containerd", "runtimes", "nvidia")
+    file, line = _where(loaded, path)
+    keys = (("runtime_type",), ("options", "BinaryName"), ("options", "SystemdCgroup"))
     return NvidiaRuntime(
         plugin,
         runtime.get("runtime_type", ""),
@@ -217,6 +223,7 @@ def _nvidia(loaded: Loaded, runtimes: Tree) -> NvidiaRuntime | None:
         _cgroup(runtime),
         file,
         line,
+        {key[-1]: _where(loaded, (*path, *key)) for key in keys},
     )
 
 

@@ -35,7 +35,7 @@ def _of_what_runs(situation: Situation, nvidia: LoadedRuntime) -> Iterator[Note]
     cgroups = (nvidia.systemd_cgroup, runc.systemd_cgroup)
     if None not in cgroups and cgroups[0] != cgroups[1]:
         yield Note(
-            "runtime-cgroup-differs", {"nvidia": _word(cgroups[0]), "runc": _word(cgroups[1])}
+            "runtime.cgroup-differs", {"nvidia": _word(cgroups[0]), "runc": _word(cgroups[1])}
         )
 
 

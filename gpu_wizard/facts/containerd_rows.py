@@ -123,7 +123,7 @@ def _nvidia_rows(verdict: Verdict, situation: Situation) -> tuple[ConfigRow, ...
                 ),
             )
         return (ConfigRow("plugin", "", plugin, "nvidia-missing", False),)
-    at = (nvidia.file or CONFIG, nvidia.line)
+    at = {"plugin": (nvidia.file or CONFIG, nvidia.line), **nvidia.lines}
     found = situation.program_of(nvidia.binary)
     want = situation.program.path if situation.program else ""
     there = found is not None
@@ -132,22 +132,24 @@ def _nvidia_rows(verdict: Verdict, situation: Situation) -> tuple[ConfigRow, ...
     same = nvidia.systemd_cgroup == verdict.runc_cgroup or nvidia.systemd_cgroup is None
     typed = nvidia.runtime_type == RUNC
     return (
-        ConfigRow("plugin", nvidia.plugin, "", "plugin-right", True, *at),
+        ConfigRow("plugin", nvidia.plugin, "", "plugin-right", True, *at["plugin"]),
         ConfigRow(
             "runtime_type",
             nvidia.runtime_type,
             "" if typed else RUNC,
             "type-runc" if typed else "runtime-type-other",
             typed,
-            *at,
+            *at["runtime_type"],
         ),
-        ConfigRow("BinaryName", nvidia.binary, "" if there else want, meaning, there, *at),
+        ConfigRow(
+            "BinaryName", nvidia.binary, "" if there else want, meaning, there, *at["BinaryName"]
+        ),
         ConfigRow(
             "SystemdCgroup",
             cgroup,
             "" if same else str(bool(verdict.runc_cgroup)).lower(),
             "cgroup-same" if same else "cgroup-differs",
             same,
-            *at,
+            *at["SystemdCgroup"],
         ),
     )
