@@ -114,6 +114,8 @@ class Output:
         """
         if self.lost is not None:
             raise self.lost
+        if self.process.exit_status is not None:
+            return self.process.exit_status
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 return await self.process.status()
