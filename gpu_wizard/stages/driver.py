@@ -123,7 +123,7 @@ class _Judge:
 
     def _reported(self, report: smi.SmiReport) -> Assessment:
         match report.outcome:
-            case "ok":
+            case "ok" if report.gpus:
                 return self._working(report.gpus)
             case "bad-query":
                 return self._old_smi(report)
