@@ -32,9 +32,8 @@ def fill(kind: Kind, obj: JsonObject) -> None:
     elif kind.group == "apps" and kind.name != "ControllerRevision":
         _workload(kind, obj)
     elif kind.name == "Namespace":
-        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"][
-            "name"
-        ]
+        labels = obj["metadata"].setdefault("labels", {})
+        labels["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
         obj.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     elif kind.name == "Secret":
         obj.setdefault("type", "Opaque")

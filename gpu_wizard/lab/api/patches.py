@@ -76,14 +76,27 @@ def _strategic_items(shape: Shape, old: list[Any], patch: list[Any]) -> list[Any
     if any(item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if "$patch" not in item]
     inner, key = shape.inner or shape, shape.keys[0]
+    places = {item.get(key): index for index, item in enumerate(old)}
     merged = {item.get(key): item for item in old}
+    touched = []
     for item in patch:
         name = item.get(key)
         if item.get("$patch") == "delete":
             merged.pop(name, None)
         else:
             merged[name] = _strategic(inner, merged.get(name, {}), item)
-    return list(merged.values())
+            touched.append(name)
+    rest = [name for name in merged if name not in touched]
+    return [merged[name] for name in _interleaved(touched, rest, places)]
+
+
+def _interleaved(touched: list[Any], rest: list[Any], places: dict[Any, int]) -> list[Any]:
+    """The order of a merged list: a new item comes before what the patch does not name (e19)."""
+    order: list[Any] = []
+    while touched and rest:
+        first = places.get(touched[0], -1)
+        order.append(rest.pop(0) if places[rest[0]] < first else touched.pop(0))
+    return order + touched + rest
 
 
 def _without_directives(value: Any) -> Any:

@@ -66,9 +66,7 @@ class Registry:
         bodies.place(kind, obj, namespace)
         shown = metadata.get("name") or metadata.get("generateName", "")
         self._admission.namespace(kind, metadata.get("namespace", ""), shown)
-        if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = metadata["generateName"] + times.suffix()
-        if not metadata.get("name"):
+        if not shown:
             cause = errors.required("metadata.name", "name or generateName is required")
             raise errors.invalid_object(kind, "", [cause])
         for unset in ("resourceVersion", "uid", "generation", "deletionTimestamp"):
@@ -183,6 +181,9 @@ class Registry:
             manager = ownership.Manager(caller.manager, "Update", kind.api_version)
             ownership.updated(shape, {}, obj, manager, times.now())
         self._admission.create(kind, obj)
+        # Only now, so that a refusal shows the name without its random end (recorded e36).
+        if not metadata.get("name"):
+            metadata["name"] = metadata["generateName"] + times.suffix()
         if causes := validation.check(kind, obj, None):
             raise errors.invalid_object(kind, metadata["name"], causes)
         if not caller.dry_run and self.store.get(

@@ -52,7 +52,8 @@ class DaemonSets:
                 revision = self._revision(daemons)
                 found = self._look(daemons)
                 self._adjust(daemons, found, revision, again)
-                self._count(daemons, self._look(daemons), revision)
+                # Counted is what was found, not what was done about it (recorded e12, e32).
+                self._count(daemons, found, revision)
         return min(again, default=None)
 
     def _look(self, daemons: JsonObject) -> _Round:
@@ -170,7 +171,7 @@ class DaemonSets:
     def _count(self, daemons: JsonObject, found: _Round, revision: str) -> None:
         on_meant = [pods for node, pods in found.pods.items() if node in found.meant]
         pods = [pod for each in on_meant for pod in each]
-        ready = [pod for pod in pods if _is_ready(pod)]
+        ready = [pod for pod in pods if _says_ready(pod)]
         updated = [pod for pod in pods if pod["metadata"]["labels"].get(_HASH) == revision]
         counts = {
             "currentNumberScheduled": len(on_meant),
@@ -295,8 +296,11 @@ def _node_of(pod: JsonObject) -> str:
 
 
 def _is_ready(pod: JsonObject) -> bool:
-    if pod["metadata"].get("deletionTimestamp"):
-        return False
+    return not pod["metadata"].get("deletionTimestamp") and _says_ready(pod)
+
+
+def _says_ready(pod: JsonObject) -> bool:
+    """Whether it is counted as ready, which one that is being ended still is (recorded e32)."""
     conditions = pod["status"].get("conditions", ())
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 

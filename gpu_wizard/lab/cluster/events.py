@@ -5,7 +5,6 @@ Source: recorded e36, f17, h16, h24, l03 with kube-apiserver v1.36.2.
 
 from __future__ import annotations
 
-import secrets
 import time
 
 from gpu_wizard.lab.api import times
@@ -21,6 +20,7 @@ class Recorder:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._said: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._last = 0
 
     def say(
         self,
@@ -49,7 +49,8 @@ class Recorder:
             self._registry.store.put(kind_of_events, again)
             return
         namespace = metadata.get("namespace") or "default"
-        name = f"{metadata['name']}.{int(time.time() * 1e9):x}{secrets.token_hex(1)}"
+        self._last = max(self._last + 1, time.time_ns())
+        name = f"{metadata['name']}.{self._last:x}"
         event: JsonObject = {
             "metadata": {
                 "name": name,
@@ -62,7 +63,8 @@ class Recorder:
             "message": message,
             "type": type_,
         }
-        event |= _by_scheduler() if component == SCHEDULER else _by(component, host)
+        action = "Binding" if reason == "Scheduled" else "Scheduling"
+        event |= _by_scheduler(action) if component == SCHEDULER else _by(component, host)
         self._registry.store.put(kind_of_events, event)
         self._said[key] = (namespace, name)
 
@@ -95,13 +97,13 @@ def _by(component: str, host: str) -> JsonObject:
     }
 
 
-def _by_scheduler() -> JsonObject:
+def _by_scheduler(action: str) -> JsonObject:
     return {
         "source": {},
         "firstTimestamp": None,
         "lastTimestamp": None,
         "eventTime": times.now_exact(),
-        "action": "Scheduling",
+        "action": action,
         "reportingComponent": SCHEDULER,
         "reportingInstance": SCHEDULER,
     }

@@ -6,9 +6,10 @@ Source: recorded f04, f07, h12-h20, l08 with a kubelet v1.36.2.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
-from gpu_wizard.lab.api import times
+from gpu_wizard.lab.api import quantity, times
 from gpu_wizard.lab.ports import JsonObject
 
 
@@ -68,6 +69,21 @@ class ContainerState:
         return shown
 
 
+def _total(spec: JsonObject) -> JsonObject:
+    """What the containers of a pod were given together."""
+    total: JsonObject = {}
+    for side in ("limits", "requests"):
+        amounts: dict[str, Fraction] = {}
+        for container in spec["containers"]:
+            for name, text in container.get("resources", {}).get(side, {}).items():
+                amounts[name] = amounts.get(name, Fraction(0)) + quantity.amount(text)
+        if amounts:
+            total[side] = {
+                name: quantity.canonical(str(float(each))) for name, each in amounts.items()
+            }
+    return total
+
+
 def _mount(mount: JsonObject) -> JsonObject:
     shown = {"name": mount["name"], "mountPath": mount["mountPath"]}
     if mount.get("readOnly"):
@@ -121,7 +137,8 @@ class PodState:
         }
         if totals:
             status["allocatedResources"] = totals
-        status["resources"] = {}
+        running = any(each.ready for each in self.containers)
+        status["resources"] = _total(self.pod["spec"]) if running else {}
 
     def reject(self, status: JsonObject, reason: str, message: str) -> None:
         """Turn a pod's status into that of one that the kubelet refused (recorded l08)."""
