@@ -4,43 +4,49 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gpu_wizard.cli.exits import Exit
-from gpu_wizard.model.errors import InputError, Where
+from gpu_wizard.model.errors import InputError, UnreachableError, Where
+
+END_SECONDS = 10.0
 
 
 def demo(arguments: argparse.Namespace) -> Exit:
     """Run one form of the demo. Raises: InputError: bad usage, or the lab's packages are missing."""
-    lab = _lab()
+    scenarios = _scenarios()
     if arguments.list:
-        for name, scenario in lab.SCENARIOS.items():
+        for name, scenario in scenarios.items():
             print(f"{name:22} {scenario.ru if arguments.lang == 'ru' else scenario.en}")
         return Exit.DONE
-    if arguments.scenario not in lab.SCENARIOS:
-        known = ", ".join(lab.SCENARIOS)
+    if arguments.scenario not in scenarios:
+        known = ", ".join(scenarios)
         raise InputError(
             "no-scenario",
             f"There is no scenario {arguments.scenario}.",
             next_step=f"Known: {known}.",
         )
+    if arguments.speed <= 0:
+        raise InputError("demo-usage", "--speed must be above zero.")
     if arguments.serve:
-        return _serve(lab, arguments)
+        return _serve(arguments)
     if not arguments.auto:
         raise InputError(
             "demo-usage",
             "demo wants --auto, --serve or --list.",
             next_step="Try: gpu-wizard demo --auto",
         )
-    with (
-        tempfile.TemporaryDirectory(prefix="gpu-wizard-lab-") as folder,
-        _running(lab, arguments, Path(folder)),
-    ):
-        return _auto(Path(folder) / "setup.toml", arguments)
+    with tempfile.TemporaryDirectory(prefix="gpu-wizard-lab-") as name:
+        folder = Path(name)
+        with lab_process(arguments, folder):
+            return _auto(folder / "setup.toml", arguments)
 
 
 def _auto(setup: Path, arguments: argparse.Namespace) -> Exit:
@@ -49,42 +55,72 @@ def _auto(setup: Path, arguments: argparse.Namespace) -> Exit:
     return auto(setup, options_of(arguments))
 
 
-def _serve(lab: Any, arguments: argparse.Namespace) -> Exit:
+def _serve(arguments: argparse.Namespace) -> Exit:
     if not arguments.dir:
         raise InputError(
             "demo-usage", "--serve wants --dir DIR, for its key, kubeconfig and setup.toml."
         )
-    folder = Path(arguments.dir)
+    folder = Path(arguments.dir).absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             "file-unwritable", f"{error.strerror}.", Where(file=str(folder))
         ) from error
-    with _running(lab, arguments, folder) as running, contextlib.suppress(KeyboardInterrupt):
-        print(running.commands_to_try(), flush=True)
+    with lab_process(arguments, folder) as commands, contextlib.suppress(KeyboardInterrupt):
+        print(commands, flush=True)
         while True:
             time.sleep(3600)
     print("The lab is down.", file=sys.stderr)
     return Exit.DONE
 
 
-def _running(lab: Any, arguments: argparse.Namespace, folder: Path) -> Any:
-    return lab.LabThread(
-        scenario=arguments.scenario,
-        directory=folder,
-        speed=arguments.speed,
-        k3s_version=arguments.k3s,
+@contextlib.contextmanager
+def lab_process(arguments: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """The lab in a process of its own; what a person can try on it. It ends with us, however we end.
+
+    Raises: UnreachableError: it did not come up.
+    """
+    argv = [
+        *(sys.executable, "-m", "gpu_wizard.lab", arguments.scenario, str(folder)),
+        *("--speed", str(arguments.speed), "--k3s", arguments.k3s),
+    ]
+    # A session of its own: Ctrl-C is the program's, which first finishes its step on the lab.
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
-
-
-def _lab() -> Any:
     try:
-        from gpu_wizard.lab import serve
+        yield _commands(process)
+    finally:
+        _end(process)
+
+
+def _commands(process: subprocess.Popen[bytes]) -> str:
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        raise UnreachableError("lab-failed", "The practice lab did not come up.")
+    return str(json.loads(line)["commands"])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _scenarios() -> Any:
+    try:
+        from gpu_wizard.lab.scenarios import SCENARIOS
     except ImportError as error:
         raise InputError(
             "lab-missing",
             f"The practice lab needs the package {error.name}.",
             next_step="Install it with: pip install 'gpu-wizard[lab]'",
         ) from error
-    return serve
+    return SCENARIOS

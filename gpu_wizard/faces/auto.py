@@ -69,20 +69,21 @@ class TextFace(Headless):
         super().__init__()
         self._stream, self._language, self._order = stream, language, order
         self._fresh_line = True
-        self._plans: set[str] = set()
+        self._met: set[str] = set()
+        self._titles: dict[str, str] = {}
 
     async def show(self, event: Event) -> None:
         """Print one event."""
         match event:
-            case SurveyStarted(node=node) if node and node not in self._plans:
-                self._plans.add(node)
+            case SurveyStarted(node=node) if node and node not in self._met:
+                self._met.add(node)
                 self._say("", f"{node}")
             case StageAssessed():
                 self._assessed(event)
             case PlanMade():
                 self._plan(event)
             case StepStarted():
-                self._say(f"   ► {event.number}. {wording.step_title(event.step, self._language)}")
+                self._step_started(event)
             case OutputReceived():
                 self._output(event.chunk.text)
             case StepFinished():
@@ -143,13 +144,17 @@ class TextFace(Headless):
             for line in event.diffs.get(step.id, "").splitlines():
                 self._say(f"      {line}")
 
+    def _step_started(self, event: StepStarted) -> None:
+        title = self._titles[event.step.id] = wording.step_title(event.step, self._language)
+        self._say(f"   ► {event.number}. {title}")
+
     def _step_finished(self, event: StepFinished) -> None:
         self._break()
         if event.outcome == "failed" and event.error is not None:
             self._error(event.error, "     × ")
         elif event.outcome == "undone":
             self._say(
-                f"     ↶ {self._word('undone', step=sentence('step', event.step, {}, self._language))}"
+                f"     ↶ {self._word('undone', step=self._titles.get(event.step, event.step))}"
             )
         else:
             changed = self._word("changed" if event.changed else "unchanged")
