@@ -35,13 +35,20 @@ def new_authority(name: str, valid_from: datetime.datetime | None = None) -> Aut
     return Authority(certificate.public_bytes(serialization.Encoding.PEM), certificate, key)
 
 
-def issue(authority: Authority, names: Sequence[str], folder: Path, valid_from: datetime.datetime | None = None) -> Path:
+def issue(
+    authority: Authority,
+    names: Sequence[str],
+    folder: Path,
+    valid_from: datetime.datetime | None = None,
+) -> Path:
     """A server's certificate and key, in one PEM file of that folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     certificate = (
         _unsigned(subject, authority.certificate.subject, key.public_key(), valid_from)
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
+        )
         .sign(authority.key, hashes.SHA256())
     )
     path = folder / f"{names[0]}.pem"
@@ -49,14 +56,19 @@ def issue(authority: Authority, names: Sequence[str], folder: Path, valid_from: 
         certificate.public_bytes(serialization.Encoding.PEM)
         + authority.pem
         + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
     )
     return path
 
 
 def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, valid_from: datetime.datetime | None
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    valid_from: datetime.datetime | None,
 ) -> x509.CertificateBuilder:
     begins = valid_from or datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
     return (

@@ -25,6 +25,7 @@ from .web import HOST_NAMES, Registry, Sites, serve
 SERVER = ("srv", "10.123.0.10")
 SERVER_URL = f"https://{SERVER[1]}:6443"
 K3S_VARIABLE = "GPU_WIZARD_K3S"
+OWNER_ANNOTATION = "objectset.rio.cattle.io/owner-name"
 NODE_MARK = b"BEDNODE:00000000"
 STAND_IN = b'#!/bin/sh\nexec /opt/bed/bin/kube k3s "$@"\n'
 SERVER_CONFIG = """
@@ -100,7 +101,9 @@ class Bed:
         self.machines[name] = machine
         give_cards(machine, cards)
         (machine.root / "etc/rancher/k3s").mkdir(parents=True)
-        (machine.root / "etc/rancher/k3s/registries.yaml").write_text((SOURCES / "node/registries.yaml").read_text())
+        (machine.root / "etc/rancher/k3s/registries.yaml").write_text(
+            (SOURCES / "node/registries.yaml").read_text()
+        )
         machine.boot()
         return machine
 
@@ -149,11 +152,19 @@ class Bed:
 
     def apply(self, *objects: Object) -> None:
         """Applied as a user would, on the client's side, with strict validation."""
-        self.kubectl("apply", "--validate=strict", "-f", "-", text_in=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        self.kubectl(
+            "apply",
+            "--validate=strict",
+            "-f",
+            "-",
+            text_in=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        )
 
     def ready(self, node: str) -> bool:
         """The Node is there and Ready."""
-        result = self.kubectl_run("get", "node", node, "-o", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+        result = self.kubectl_run(
+            "get", "node", node, "-o", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+        )
         return result.status == 0 and result.out == "True"
 
     def allocatable(self, node: str, resource: str = "nvidia.com/gpu") -> int:
@@ -161,12 +172,19 @@ class Bed:
         return int(self.get("node", node)["status"]["allocatable"].get(resource, 0))
 
     def tidy(self) -> None:
-        """Nothing of a test stays in the cluster: Nodes, pods, DaemonSets, classes of other owners, tokens."""
-        everywhere = ("--all-namespaces", "--ignore-not-found", "--force", "--grace-period=0", "--wait=false")
-        self.kubectl_run("delete", "daemonset,deployment,configmap", "-l", "!kubernetes.io/bootstrapping", "-n", "kube-system", "--field-selector", "metadata.name!=extension-apiserver-authentication,metadata.name!=kube-root-ca.crt,metadata.name!=kube-apiserver-legacy-service-account-token-tracking", "--ignore-not-found", "--wait=false")
-        self.kubectl_run("delete", "nodes", "--all", "--wait=false")
-        self.kubectl_run("delete", "pods", "--all", *everywhere)
-        self.kubectl_run("delete", "daemonsets", "--all", *everywhere)
+        """Machines but the server go, and what tests made in the cluster: Nodes, workloads, classes, rights."""
+        for name in [name for name in self.machines if name != SERVER[0]]:
+            self.remove(name)
+        if SERVER[0] not in self.machines:
+            return
+        everywhere = ("--all", "--all-namespaces", "--ignore-not-found", "--wait=false")
+        self.kubectl("delete", "daemonsets.apps,deployments.apps", *everywhere)
+        self.kubectl("delete", "nodes", "--all", "--wait=false")
+        self.kubectl_run("delete", "pods", *everywhere, "--force", "--grace-period=0")
+        for item in self.get("runtimeclasses")["items"]:
+            if OWNER_ANNOTATION not in item["metadata"].get("annotations", {}):
+                self.kubectl("delete", "runtimeclass", item["metadata"]["name"])
+        until("the cluster is empty", lambda: not self.get("nodes")["items"], 20)
 
 
 def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
@@ -180,7 +198,11 @@ def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
     mark = int(machine.address.rpartition(".")[2])
     folder = root / "usr/lib/x86_64-linux-gnu"
     for name in ("libnvidia-ml.so", "libcuda.so"):
-        library = (machine.supplies.programs / name).read_bytes().replace(NODE_MARK, b"BEDNODE:%08x" % mark)
+        library = (
+            (machine.supplies.programs / name)
+            .read_bytes()
+            .replace(NODE_MARK, b"BEDNODE:%08x" % mark)
+        )
         (folder / f"{name}.{DRIVER_VERSION}").write_bytes(library)
         (folder / f"{name}.1").symlink_to(f"{name}.{DRIVER_VERSION}")
     smi = root / "usr/bin/nvidia-smi"
@@ -199,7 +221,9 @@ def k3s_and_installer() -> tuple[bytes, Path]:
 
 def install_k3s(machine: Machine, role: str, *, start: bool = True) -> None:
     """K3s by its installer, as its documentation says."""
-    variables = f"INSTALL_K3S_VERSION={K3S_VERSION} INSTALL_K3S_SKIP_START={'false' if start else 'true'}"
+    variables = (
+        f"INSTALL_K3S_VERSION={K3S_VERSION} INSTALL_K3S_SKIP_START={'false' if start else 'true'}"
+    )
     machine.sh(f"curl -sfL https://get.k3s.io | {variables} sh -s - {role}", seconds=120)
 
 

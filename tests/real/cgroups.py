@@ -20,7 +20,11 @@ def hierarchies() -> list[Path]:
     """The root of each mounted hierarchy."""
     if unified():
         return [ROOT]
-    return sorted(path for path in ROOT.iterdir() if (path / "cgroup.procs").exists() and not path.is_symlink())
+    return sorted(
+        path
+        for path in ROOT.iterdir()
+        if (path / "cgroup.procs").exists() and not path.is_symlink()
+    )
 
 
 def _name(owner: int) -> str:

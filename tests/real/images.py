@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 CUDA_TAGS = ("12.2.2", "12.4.1", "12.5.1", "12.6.3", "12.8.1", "12.9.1", "13.0.1")
 PLUGIN_TAGS = ("v0.17.0", "v0.17.4", "v0.18.2", "v0.19.3", "v0.20.0")
 
@@ -88,7 +87,11 @@ def _described(content: bytes, media_type: str) -> dict[str, object]:
 
 
 _PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-_NVIDIA = {**_PATH, "NVIDIA_VISIBLE_DEVICES": "all", "NVIDIA_DRIVER_CAPABILITIES": "compute,utility"}
+_NVIDIA = {
+    **_PATH,
+    "NVIDIA_VISIBLE_DEVICES": "all",
+    "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+}
 """As NVIDIA's images have it: a pod of the class that asks for no card sees all of them."""
 
 
@@ -97,7 +100,9 @@ def images(programs: Path) -> dict[str, Image]:
     files, links = _userland()
     plain = layer(files, links)
     found: dict[str, Image] = {
-        "rancher/mirrored-pause:3.6": image(layer({**files, "pause": _PAUSE.encode()}, links), ["/pause"], _PATH),
+        "rancher/mirrored-pause:3.6": image(
+            layer({**files, "pause": _PAUSE.encode()}, links), ["/pause"], _PATH
+        ),
         "library/busybox:1.36": image(plain, [], _PATH),
     }
     cuda = image(plain, [], _NVIDIA)
@@ -105,7 +110,11 @@ def images(programs: Path) -> dict[str, Image]:
         for system in ("ubuntu22.04", "ubuntu24.04"):
             found[f"nvidia/cuda:{tag}-base-{system}"] = cuda
     for tag in PLUGIN_TAGS:
-        contents = {**files, "version": tag.encode(), "usr/bin/nvidia-device-plugin": programs / "device-plugin"}
+        contents = {
+            **files,
+            "version": tag.encode(),
+            "usr/bin/nvidia-device-plugin": programs / "device-plugin",
+        }
         found[f"nvidia/k8s-device-plugin:{tag}"] = image(
             layer(contents, links), ["/usr/bin/nvidia-device-plugin"], _NVIDIA
         )
@@ -119,12 +128,16 @@ def _userland() -> tuple[dict[str, bytes | Path], dict[str, str]]:
     for program in (busybox, Path("/bin/true")):
         for library in _libraries(program):
             files[str(library).lstrip("/")] = library.resolve()
-    folder = next(str(path.parent).lstrip("/") for path in map(Path, files) if path.name == "libc.so.6")
+    folder = next(
+        str(path.parent).lstrip("/") for path in map(Path, files) if path.name == "libc.so.6"
+    )
     for extra in ("libdl.so.2", "libpthread.so.0", "libm.so.6", "librt.so.1"):
         path = Path("/") / folder / extra
         if path.exists():
             files[f"{folder}/{extra}"] = path.resolve()
-    applets = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True).stdout.split()
+    applets = subprocess.run(
+        [str(busybox), "--list"], capture_output=True, text=True, check=True
+    ).stdout.split()
     links = {f"bin/{name}": "/bin/busybox" for name in applets if name != "busybox"}
     return files, links
 

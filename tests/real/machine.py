@@ -70,10 +70,20 @@ class Machine:
     def make(self) -> None:
         """Its disk and its network; nothing runs yet."""
         self.disk.mkdir()
-        _run("mount", "-t", "tmpfs", "-o", f"size={self.disk_mb}m,mode=755", f"bed-{self.name}", str(self.disk))
+        _run(
+            "mount",
+            "-t",
+            "tmpfs",
+            "-o",
+            f"size={self.disk_mb}m,mode=755",
+            f"bed-{self.name}",
+            str(self.disk),
+        )
         for folder in ("upper", "work", "root", "rancher", "kubelet"):
             (self.disk / folder).mkdir()
-        layers = f"lowerdir={self.supplies.rootfs},upperdir={self.disk}/upper,workdir={self.disk}/work"
+        layers = (
+            f"lowerdir={self.supplies.rootfs},upperdir={self.disk}/upper,workdir={self.disk}/work"
+        )
         _run("mount", "-t", "overlay", "-o", layers, f"bed-{self.name}", str(self.root))
         self._furnish()
         network.plug_in(self.name, self.address)
@@ -81,7 +91,11 @@ class Machine:
     def _furnish(self) -> None:
         write(self.root, "etc/hostname", f"{self.name}\n")
         lines = {"127.0.0.1": "localhost", self.address: self.name}
-        known = [*lines.items(), *self.hosts.items(), *((network.GATEWAY, name) for name in HOST_NAMES)]
+        known = [
+            *lines.items(),
+            *self.hosts.items(),
+            *((network.GATEWAY, name) for name in HOST_NAMES),
+        ]
         write(self.root, "etc/hosts", "".join(f"{address} {name}\n" for address, name in known))
         for home in ("root", "home/ops", "home/admin"):
             folder = self.root / home
@@ -92,7 +106,9 @@ class Machine:
             (folder / ".ssh").chmod(0o700)
         for kind in ("ed25519",):
             key = self.root / "etc" / "ssh" / f"ssh_host_{kind}_key"
-            _run("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{self.name}", "-f", str(key))
+            _run(
+                "ssh-keygen", "-q", "-t", kind, "-N", "", "-C", f"root@{self.name}", "-f", str(key)
+            )
         write(self.root, "usr/local/share/ca-certificates/bed.crt", self.supplies.authority)
         bundle = self.root / "etc" / "ssl" / "certs" / "ca-certificates.crt"
         with bundle.open("ab") as file:
@@ -117,7 +133,14 @@ class Machine:
         cgroups.clear(self.supplies.owner, self.name)
         filters = "@keyring bpf" if cgroups.unified() else "@keyring"
         command = [
-            *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe"),
+            *(
+                "systemd-nspawn",
+                "--quiet",
+                "--boot",
+                "--register=no",
+                "--keep-unit",
+                "--console=pipe",
+            ),
             *("--link-journal=no", "--resolv-conf=off", "--timezone=off", "--capability=all"),
             *(f"--directory={self.root}", f"--machine={self.name}", f"--hostname={self.name}"),
             f"--network-namespace-path={network.NAMESPACES}/{self.name}",
@@ -152,7 +175,10 @@ class Machine:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection((self.address, 22), timeout=1) as link:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection((self.address, 22), timeout=1) as link,
+            ):
                 link.settimeout(2)
                 if link.recv(4) == b"SSH-":
                     return
@@ -184,17 +210,45 @@ class Machine:
         """What to start on the host to run a command there."""
         control = self.supplies.folder / f"ssh-{user}-{self.name}-{self.boots}"
         return [
-            *("ssh", "-i", str(self.supplies.private_key), "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"),
-            *("-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"),
-            *("-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=600"),
+            *(
+                "ssh",
+                "-i",
+                str(self.supplies.private_key),
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "LogLevel=ERROR",
+            ),
+            *(
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "ConnectTimeout=5",
+            ),
+            *(
+                "-o",
+                "ControlMaster=auto",
+                "-o",
+                f"ControlPath={control}",
+                "-o",
+                "ControlPersist=600",
+            ),
             f"{user}@{self.address}",
             *command,
         ]
 
-    def run(self, script: str, *, user: str = "root", text_in: str = "", seconds: float = 60) -> Result:
+    def run(
+        self, script: str, *, user: str = "root", text_in: str = "", seconds: float = 60
+    ) -> Result:
         """A shell script, its standard input, how it ended."""
         done = subprocess.run(
-            self.ssh_command(user, script), input=text_in, capture_output=True, text=True, timeout=seconds
+            self.ssh_command(user, script),
+            input=text_in,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -205,14 +259,18 @@ class Machine:
             AssertionError: it did not exit with 0; with what it said.
         """
         result = self.run(script, user=user, text_in=text_in, seconds=seconds)
-        assert result.status == 0, f"{self.name}: {script}\nexit {result.status}\n{result.out}{result.err}"
+        assert result.status == 0, (
+            f"{self.name}: {script}\nexit {result.status}\n{result.out}{result.err}"
+        )
         return result.out
 
     def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
         """A file of the running machine."""
         data = content.encode() if isinstance(content, str) else content
         script = f"mkdir -p {shlex.quote(str(Path(path).parent))} && cat > {shlex.quote(path)} && chmod {mode:o} {shlex.quote(path)}"
-        done = subprocess.run(self.ssh_command("root", script), input=data, capture_output=True, timeout=120)
+        done = subprocess.run(
+            self.ssh_command("root", script), input=data, capture_output=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr.decode()
 
     def journal(self, unit: str) -> str:

@@ -63,11 +63,18 @@ def _build(programs: Path, out: Path) -> None:
     for name, file in (("signing", "gpgkey"), ("other", "wrong-gpgkey")):
         _make_key(home / name, out / file)
     (out / "fingerprint").write_text(_fingerprint(home / "signing"))
-    index = subprocess.run(["apt-ftparchive", "packages", "."], cwd=place, capture_output=True, check=True)
+    index = subprocess.run(
+        ["apt-ftparchive", "packages", "."], cwd=place, capture_output=True, check=True
+    )
     (place / "Packages").write_bytes(index.stdout)
-    release = subprocess.run(["apt-ftparchive", "release", "."], cwd=place, capture_output=True, check=True)
+    release = subprocess.run(
+        ["apt-ftparchive", "release", "."], cwd=place, capture_output=True, check=True
+    )
     (place / "Release").write_bytes(release.stdout)
-    for arguments, target in ((("--clearsign",), "InRelease"), (("--armor", "--detach-sign"), "Release.gpg")):
+    for arguments, target in (
+        (("--clearsign",), "InRelease"),
+        (("--armor", "--detach-sign"), "Release.gpg"),
+    ):
         _gpg(home / "signing", *arguments, "--output", str(place / target), str(place / "Release"))
     shutil.rmtree(home)
 
@@ -83,7 +90,16 @@ def _gpg(home: Path, *arguments: str) -> str:
 
 def _make_key(home: Path, file: Path) -> None:
     home.mkdir(parents=True, mode=0o700)
-    _gpg(home, "--passphrase", "", "--quick-gen-key", f"Test bed {file.name} <bed@example.test>", "rsa2048", "sign", "never")
+    _gpg(
+        home,
+        "--passphrase",
+        "",
+        "--quick-gen-key",
+        f"Test bed {file.name} <bed@example.test>",
+        "rsa2048",
+        "sign",
+        "never",
+    )
     _gpg(home, "--armor", "--output", str(file), "--export")
 
 
@@ -109,7 +125,9 @@ def _packages(programs: Path, version: str, place: Path) -> None:
         (root / "DEBIAN").mkdir()
         # A package without a file of its own is "completely replaced" by the next, and vanishes.
         (root / "usr" / "share" / "doc" / name).mkdir(parents=True)
-        (root / "usr" / "share" / "doc" / name / "copyright").write_text("A stand-in of the test bed.\n")
+        (root / "usr" / "share" / "doc" / name / "copyright").write_text(
+            "A stand-in of the test bed.\n"
+        )
         for program in contents:
             target = root / "usr" / "bin" / program
             if program == "nvidia-container-cli":
@@ -126,6 +144,14 @@ def _packages(programs: Path, version: str, place: Path) -> None:
             (root / "DEBIAN" / "postinst").write_text(_POSTINST)
             (root / "DEBIAN" / "postinst").chmod(0o755)
         target = place / f"{name}_{version}_amd64.deb"
-        command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(root), str(target)]
+        command = [
+            "dpkg-deb",
+            "--root-owner-group",
+            "-Zgzip",
+            "-z1",
+            "--build",
+            str(root),
+            str(target),
+        ]
         subprocess.run(command, check=True, capture_output=True)
         shutil.rmtree(root)

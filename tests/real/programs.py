@@ -46,7 +46,9 @@ BUILDS = (
     ),
     GoBuild(
         "containerd",
-        tuple(f"{_CONTAINERD}/cmd/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")),
+        tuple(
+            f"{_CONTAINERD}/cmd/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        ),
         f"-X {_CONTAINERD}/version.Version=v2.1.5-k3s1",
     ),
     GoBuild(
@@ -73,8 +75,16 @@ BUILDS = (
 def programs() -> Path:
     """The folder of all programs; each Go module is built, and kept, by itself."""
     parts = [built(f"compiled-{build.module}", _key(build), _builder(build)) for build in BUILDS]
-    parts.append(built("compiled-fakegpu", digest(files_below(SOURCES / "fakegpu"), repr(_FAKE_CARD)), _build_fakegpu))
-    return built("programs", digest((), *(part.name for part in parts)), lambda out: _gather(parts, out))
+    parts.append(
+        built(
+            "compiled-fakegpu",
+            digest(files_below(SOURCES / "fakegpu"), repr(_FAKE_CARD)),
+            _build_fakegpu,
+        )
+    )
+    return built(
+        "programs", digest((), *(part.name for part in parts)), lambda out: _gather(parts, out)
+    )
 
 
 def _gather(parts: Sequence[Path], out: Path) -> None:
@@ -139,14 +149,24 @@ _FAKE_CARD = (
 
 def _build_fakegpu(out: Path) -> None:
     for target, source, flags in _FAKE_CARD:
-        command = ["gcc", "-O1", *flags, "-o", str(out / target), str(SOURCES / "fakegpu" / source), "-ldl"]
+        command = [
+            "gcc",
+            "-O1",
+            *flags,
+            "-o",
+            str(out / target),
+            str(SOURCES / "fakegpu" / source),
+            "-ldl",
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
 
 def go_version(program: str) -> tuple[int, ...] | None:
     """Major and minor of a Go command; None if it is none."""
     try:
-        said = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, timeout=60)
+        said = subprocess.run(
+            [program, "env", "GOVERSION"], capture_output=True, text=True, timeout=60
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.match(r"go(\d+)\.(\d+)", said.stdout)
@@ -163,7 +183,11 @@ def go() -> str:
 
 
 def _installed_gos() -> Iterator[str]:
-    for candidate in ("go", "/usr/local/go/bin/go", *map(str, sorted(Path("/usr/lib").glob("go-*/bin/go")))):
+    for candidate in (
+        "go",
+        "/usr/local/go/bin/go",
+        *map(str, sorted(Path("/usr/lib").glob("go-*/bin/go"))),
+    ):
         found = shutil.which(candidate)
         if found:
             yield found

@@ -8,8 +8,27 @@ from pathlib import Path
 from .places import SOURCES, built, digest, files_below, say
 
 PACKAGES = (
-    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "iptables", "procps", "kmod"),
-    *("ca-certificates", "curl", "gnupg", "gnupg2", "less", "python3", "runc", "containernetworking-plugins"),
+    *(
+        "systemd",
+        "systemd-sysv",
+        "dbus",
+        "openssh-server",
+        "sudo",
+        "iproute2",
+        "iptables",
+        "procps",
+        "kmod",
+    ),
+    *(
+        "ca-certificates",
+        "curl",
+        "gnupg",
+        "gnupg2",
+        "less",
+        "python3",
+        "runc",
+        "containernetworking-plugins",
+    ),
 )
 SUITE = "bookworm"
 PASSWORD = "correct horse"
@@ -30,18 +49,29 @@ def mirror() -> str:
         RuntimeError: it uses none.
     """
     said = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"], capture_output=True, text=True
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)"],
+        capture_output=True,
+        text=True,
     )
     for line in said.stdout.splitlines():
         address, _, release = line.partition(" ")
         if release.strip() == SUITE:
             return address
-    raise RuntimeError(f"this machine's apt has no source with {SUITE}: run `apt-get update` on Debian 12")
+    raise RuntimeError(
+        f"this machine's apt has no source with {SUITE}: run `apt-get update` on Debian 12"
+    )
 
 
 def _bootstrap(out: Path) -> None:
     say("debootstrap: a minute")
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(out), mirror()]
+    command = [
+        "debootstrap",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        SUITE,
+        str(out),
+        mirror(),
+    ]
     done = subprocess.run(["nice", "-n", "10", *command], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"debootstrap failed\n{done.stdout[-3000:]}")

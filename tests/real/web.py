@@ -26,7 +26,9 @@ Respond: TypeAlias = Callable[[str, str], Answer]
 NOT_FOUND: Answer = (404, {}, b"not found\n")
 
 
-def serve(address: tuple[str, int], respond: Respond, certificate: Path | None = None) -> ThreadingHTTPServer:
+def serve(
+    address: tuple[str, int], respond: Respond, certificate: Path | None = None
+) -> ThreadingHTTPServer:
     """A server in a thread of its own, over TLS if there is a certificate."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -60,7 +62,9 @@ def serve(address: tuple[str, int], respond: Respond, certificate: Path | None =
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         # The handshake is made by the connection's own thread, at its first read.
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     return server
 
@@ -71,7 +75,9 @@ class Registry:
     def __init__(self, images: Mapping[str, Image]) -> None:
         self.missing: set[str] = set()
         self._images = images
-        self._blobs = {digest: blob for image in images.values() for digest, blob in image.blobs.items()}
+        self._blobs = {
+            digest: blob for image in images.values() for digest, blob in image.blobs.items()
+        }
         self._manifests = {image.digest: image.manifest for image in images.values()}
 
     def respond(self, _host: str, path: str) -> Answer:
@@ -108,10 +114,19 @@ class Sites:
     def respond(self, host: str, path: str) -> Answer:
         """One site by its host name."""
         self.asked.append(f"{host}{path}")
-        sites = {"nvidia.github.io": self._nvidia, "get.k3s.io": self._get_k3s, "github.com": self._releases}
+        sites: dict[str, Callable[[str], Answer]] = {
+            "nvidia.github.io": self._nvidia,
+            "get.k3s.io": self._get_k3s,
+            "github.com": self._releases,
+        }
         if host == "update.k3s.io":
-            return 302, {"Location": f"https://github.com/k3s-io/k3s/releases/tag/{K3S_VERSION}"}, b""
-        return sites.get(host, lambda _path: NOT_FOUND)(path)
+            return (
+                302,
+                {"Location": f"https://github.com/k3s-io/k3s/releases/tag/{K3S_VERSION}"},
+                b"",
+            )
+        site = sites.get(host)
+        return site(path) if site else NOT_FOUND
 
     def _nvidia(self, path: str) -> Answer:
         if path == "/libnvidia-container/gpgkey":

@@ -1,0 +1,140 @@
+"""Fixtures of the bed, and the hooks that move its tests into a child process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from . import apart
+from .bed import Bed
+from .bed import bed as new_bed
+from .machine import Machine
+from .places import HERE
+from .relay import Child, Wire, failure
+from .wizard import Wizard
+
+REQUIRED_VARIABLE = "GPU_WIZARD_REQUIRE_REAL"
+
+_child = pytest.StashKey[Child]()
+_items = pytest.StashKey[list[pytest.Item]]()
+_reason = pytest.StashKey[str]()
+
+
+def _of_bed(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(HERE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Finds out, once, whether there can be a bed here."""
+    own = [item for item in items if _of_bed(item)]
+    config.stash[_items] = own
+    config.stash[_reason] = apart.why_not() if own and not apart.inside() else ""
+    if config.stash[_reason] and os.environ.get(REQUIRED_VARIABLE) != "1":
+        for item in own:
+            item.add_marker(pytest.mark.skip(reason=config.stash[_reason]))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """A test of the bed runs in the child; here its reports are told."""
+    config = item.config
+    reason = config.stash[_reason]
+    if apart.inside() or (reason and os.environ.get(REQUIRED_VARIABLE) != "1"):
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    if reason:
+        item.ihook.pytest_runtest_logreport(report=failure(item, reason))
+    else:
+        if _child not in config.stash:
+            config.stash[_child] = Child(
+                config, [each.nodeid for each in config.stash[_items]], _teller(config)
+            )
+        following = nextitem if nextitem is not None and _of_bed(nextitem) else None
+        for report in config.stash[_child].run(item, following):
+            item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _teller(config: pytest.Config) -> Callable[[str], None]:
+    """Writes a line to the terminal, past the capture; in a process without a terminal, nowhere."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+
+    def tell(line: str) -> None:
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(line)
+
+    return tell
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The bed goes down with the run."""
+    child = config.stash.get(_child, None)
+    if child is not None:
+        child.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The last line says why there was no bed, and what to install."""
+    reason = config.stash.get(_reason, "")
+    if reason:
+        terminalreporter.write_line(
+            f"tests/real: {reason} ({REQUIRED_VARIABLE}=1 makes this a failure)", yellow=True
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """In the child: tests as they are ordered."""
+    if not apart.inside():
+        return None
+    wire = Wire()
+    session.config.pluginmanager.register(_Reports(session.config, wire))
+    by_id = {item.nodeid: item for item in session.items}
+    for wanted, then in wire.orders():
+        item, following = by_id[wanted], by_id[then] if then else None
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        wire.send({"done": wanted})
+    return True
+
+
+class _Reports:
+    """In the child: reports go to the parent."""
+
+    def __init__(self, config: pytest.Config, wire: Wire) -> None:
+        self._config, self._wire = config, wire
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One phase of one test."""
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._wire.send({"report": data})
+
+
+@pytest.fixture(scope="session")
+def bed() -> Iterator[Bed]:
+    """A bed whose control plane runs; one for all tests."""
+    with new_bed() as made:
+        made.start_server()
+        yield made
+
+
+@pytest.fixture
+def fresh(bed: Bed) -> Iterator[Machine]:
+    """A new machine `gpu1` with one card and its driver, and nothing else."""
+    yield bed.add("gpu1", cards=1)
+    bed.tidy()
+
+
+@pytest.fixture
+def wizard(bed: Bed, tmp_path: Path) -> Wizard:
+    """The product, with a home of its own."""
+    return Wizard(bed, tmp_path)
