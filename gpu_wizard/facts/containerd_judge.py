@@ -94,17 +94,23 @@ def judge(
     """Judge a configuration. `containerd`: its version, such as `2.1.5-k3s1`, `2.1` or `1.7`."""
     loaded = load(main, path, source or NoFiles(), Version(containerd))
     fitted = _fit_plugins(loaded) if loaded.dumps else {}
-    if not loaded.dumps:
-        return Verdict(
-            loads=False,
-            cri=False,
-            nvidia=None,
-            default_runtime="",
-            config_version=_stated_version(loaded),
-            findings=tuple(loaded.findings),
-            files=tuple(loaded.documents),
-            imports=_stated_imports(loaded),
-        )
+    return _verdict(loaded, fitted) if loaded.dumps else _refused(loaded)
+
+
+def _refused(loaded: Loaded) -> Verdict:
+    return Verdict(
+        loads=False,
+        cri=False,
+        nvidia=None,
+        default_runtime="",
+        config_version=_stated_version(loaded),
+        findings=tuple(loaded.findings),
+        files=tuple(loaded.documents),
+        imports=_stated_imports(loaded),
+    )
+
+
+def _verdict(loaded: Loaded, fitted: Tree) -> Verdict:
     pods = fitted.get(CRI if loaded.legacy else RUNTIME, {})
     runtimes = _runtimes(loaded, pods)
     default = at(pods, "containerd", "default_runtime_name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gpu_wizard.facts.containerd import CONFIG, CriInfo
@@ -102,54 +103,37 @@ def config_rows(situation: Situation) -> tuple[ConfigRow, ...]:
     return tuple(rows)
 
 
-def _nvidia_rows(verdict: Verdict, situation: Situation) -> tuple[ConfigRow, ...]:
+def _nvidia_rows(verdict: Verdict, situation: Situation) -> Iterator[ConfigRow]:
     nvidia = verdict.nvidia
     plugin = CRI if situation.containerd.startswith("1.") else RUNTIME
     if nvidia is None:
-        ignored = next(
-            (finding for finding in verdict.findings if finding.code == "nvidia-ignored"), None
-        )
-        if ignored is not None:
-            file = ignored.params.get("file", CONFIG)
-            return (
-                ConfigRow(
-                    "plugin",
-                    ignored.params["plugin"],
-                    plugin,
-                    "nvidia-ignored",
-                    False,
-                    file,
-                    ignored.line,
-                ),
-            )
-        return (ConfigRow("plugin", "", plugin, "nvidia-missing", False),)
+        yield _missing_row(verdict, plugin)
+        return
     at = {"plugin": (nvidia.file or CONFIG, nvidia.line), **nvidia.lines}
-    found = situation.program_of(nvidia.binary)
-    want = situation.program.path if situation.program else ""
-    there = found is not None
-    meaning = "binary-there" if there else "binary-missing" if not nvidia.binary else "binary-gone"
-    cgroup = "" if nvidia.systemd_cgroup is None else str(nvidia.systemd_cgroup).lower()
-    same = nvidia.systemd_cgroup == verdict.runc_cgroup or nvidia.systemd_cgroup is None
-    typed = nvidia.runtime_type == RUNC
-    return (
-        ConfigRow("plugin", nvidia.plugin, "", "plugin-right", True, *at["plugin"]),
-        ConfigRow(
-            "runtime_type",
-            nvidia.runtime_type,
-            "" if typed else RUNC,
-            "type-runc" if typed else "runtime-type-other",
-            typed,
-            *at["runtime_type"],
-        ),
-        ConfigRow(
-            "BinaryName", nvidia.binary, "" if there else want, meaning, there, *at["BinaryName"]
-        ),
-        ConfigRow(
-            "SystemdCgroup",
-            cgroup,
-            "" if same else str(bool(verdict.runc_cgroup)).lower(),
-            "cgroup-same" if same else "cgroup-differs",
-            same,
-            *at["SystemdCgroup"],
-        ),
-    )
+    yield ConfigRow("plugin", nvidia.plugin, "", "plugin-right", True, *at["plugin"])
+    typed, kind = nvidia.runtime_type == RUNC, nvidia.runtime_type
+    meaning = "type-runc" if typed else "runtime-type-other"
+    wanted = "" if typed else RUNC
+    yield ConfigRow("runtime_type", kind, wanted, meaning, typed, *at["runtime_type"])
+    there = situation.program_of(nvidia.binary) is not None
+    wanted = situation.program.path if situation.program and not there else ""
+    meaning = "binary-there" if there else "binary-gone" if nvidia.binary else "binary-missing"
+    yield ConfigRow("BinaryName", nvidia.binary, wanted, meaning, there, *at["BinaryName"])
+    same = nvidia.systemd_cgroup in (None, verdict.runc_cgroup)
+    meaning = "cgroup-same" if same else "cgroup-differs"
+    wanted = "" if same else _word(bool(verdict.runc_cgroup))
+    found = "" if nvidia.systemd_cgroup is None else _word(nvidia.systemd_cgroup)
+    yield ConfigRow("SystemdCgroup", found, wanted, meaning, same, *at["SystemdCgroup"])
+
+
+def _missing_row(verdict: Verdict, plugin: str) -> ConfigRow:
+    ignored = (finding for finding in verdict.findings if finding.code == "nvidia-ignored")
+    finding = next(ignored, None)
+    if finding is None:
+        return ConfigRow("plugin", "", plugin, "nvidia-missing", False)
+    file, found = finding.params.get("file", CONFIG), finding.params["plugin"]
+    return ConfigRow("plugin", found, plugin, "nvidia-ignored", False, file, finding.line)
+
+
+def _word(flag: bool) -> str:
+    return str(flag).lower()
