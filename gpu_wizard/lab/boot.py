@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gpu_wizard.lab.coreutils.index import UTILITIES
 from gpu_wizard.lab.files import FileTree
 from gpu_wizard.lab.kernel import BINARY, Kernel, Run, Utility
@@ -13,8 +15,11 @@ _LINKS = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib"}
 """Debian's merged /usr."""
 
 
-def boot(computer: Computer) -> Kernel:
+def boot(computer: Computer, without: Collection[str] = ()) -> Kernel:
     """The kernel of a computer; puts what a Debian has anyway into its file tree.
+
+    `without`: programs that this one lacks (`sudo`). A program of the lab's own is there as long
+    as its file in /usr/bin is: the world may remove it, or write `BINARY` there, at any time.
 
     Raises: TypeError if `computer.files` is not a `FileTree`.
     """
@@ -30,12 +35,13 @@ def boot(computer: Computer) -> Kernel:
             files.link(target, path)
     for name in programs:
         path = f"/usr/bin/{name}"
-        if not files.exists(path):
+        if name not in without and not files.exists(path):
             files.write(path, BINARY, mode=0o4755 if name in ("sudo", "su") else 0o755)
     for user in computer.users.values():
         if not files.exists(user.home):
             files.directory(user.home, mode=0o700, owner=user.name)
     _kernel_files(kernel, files)
+    kernel.table.boot(computer.users["root"], kernel.view(computer.users["root"]))
     return kernel
 
 

@@ -13,7 +13,7 @@ from gpu_wizard.lab.ports import Computer, User
 from gpu_wizard.lab.process import Process, ProcessTable
 from gpu_wizard.lab.streams import Streams, everything
 from gpu_wizard.lab.tickets import Tickets
-from gpu_wizard.lab.tree import EXECUTE, Credentials, Tree
+from gpu_wizard.lab.tree import EXECUTE, ROOT, Credentials, Tree
 from gpu_wizard.lab.view import FileView
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -160,7 +160,11 @@ class Kernel:
     """Stands in an interpreter for input that is the process's own; see shell.py."""
     tickets: Tickets = field(default_factory=Tickets)
     """What sudo remembers; a reboot forgets it."""
+    _root: FileView = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._root = FileView(self.tree, ROOT)
 
     def view(self, user: User, umask: int = 0o022) -> FileView:
         """The file tree with a user's rights."""
@@ -200,14 +204,18 @@ class Kernel:
         return self.table.start(parent, who, argv, self.view(who, umask))
 
     def program(self, name: str) -> Utility | None:
-        """The Python program behind a bare name or an absolute path, the machine's own first."""
+        """The Python program behind a bare name or an absolute path, the machine's own first.
+
+        One of the lab's own is there as long as its file in /usr/bin is.
+        """
         found = self.computer.program(name)
         if found is not None:
             return found
         directory, _, bare = name.rpartition("/")
         if directory and directory not in PATH.split(":"):
             return None
-        return self.utilities.get(bare)
+        there = self._executable(f"/usr/bin/{bare}", self._root)
+        return self.utilities.get(bare) if there else None
 
     def where(self, name: str, path: str, view: FileView) -> str | None:
         """The file that a name starts, as `command -v` tells it; None: command not found."""

@@ -14,7 +14,7 @@ from gpu_wizard.lab.kernel import PATH, Run
 from gpu_wizard.lab.modes import changed_mode
 from gpu_wizard.lab.prelude import FUNCTIONS
 from gpu_wizard.lab.process import FIRST_PID
-from gpu_wizard.lab.signals import number_of
+from gpu_wizard.lab.signals import Killing, killing, number_of
 from gpu_wizard.lab.streams import Input
 from gpu_wizard.lab.tree import EXECUTE
 
@@ -79,41 +79,28 @@ async def trap(run: Run) -> int:
 async def kill(run: Run) -> int:
     """Send signals to processes of the machine; prints what is left to the built-in `kill`."""
     dialect, *words = run.argv[1:]
-    number, spelled = signal.SIGTERM.value, "-TERM"
-    if words and words[0] in ("-s", "-n") and len(words) > 1:
-        asked = number_of(words[1])
-        number, spelled = -1 if asked is None else asked, f"-{words[1]}"
-        words = words[2:]
-    elif words and words[0].startswith("-") and words[0] != "--":
-        asked = number_of(words[0][1:])
-        number, spelled = -1 if asked is None else asked, words.pop(0)
-        if dialect == "sh" and words[:1] == ["--"]:  # dash takes what follows -SIGNAL for ids
-            await run.err(b"sh: 1: kill: Illegal number: -\n")
-            return 2
-    if words and words[0] == "--":
-        words.pop(0)
-    if not words or number < 0:
-        return await run.fail("Usage: kill [-s sigspec | -signum | -sigspec] [pid | job]...", 2)
-    statuses = [await _kill_one(run, word, number, spelled) for word in words]
+    try:
+        asked = killing(words, dashes_after_signal=dialect != "sh")
+    except ValueError as problem:
+        await run.err(f"sh: 1: kill: {problem}\n".encode())
+        return 2
+    statuses = [await _kill_one(run, word, asked) for word in asked.targets]
     return max(statuses)
 
 
-async def _kill_one(run: Run, word: str, number: int, spelled: str) -> int:
-    table, process = run.kernel.table, run.process
-    if not word.lstrip("-").isdigit():
-        await run.say(f"{spelled} {word}")
-        return 0
-    target = int(word)
-    trapped = signal.Signals(number).name.removeprefix("SIG") in process.traps if number else False
+async def _kill_one(run: Run, word: str, asked: Killing) -> int:
+    table, process, number = run.kernel.table, run.process, asked.number
+    target = int(word) if word.lstrip("-").isdigit() else None
+    trapped = number and signal.Signals(number).name.removeprefix("SIG") in process.traps
     if target == process.pid and trapped:
-        await run.say(f"{spelled} 1")
+        await run.say(f"{asked.spelled} 1")  # what the interpreter takes for its own id
+        return 0
+    if target is None or 1 < target < FIRST_PID:
+        await run.say(f"{asked.spelled} {word}")  # one of its jobs
         return 0
     try:
         table.kill(process.user, target, number)
     except ProcessLookupError:
-        if 0 < target < FIRST_PID:
-            await run.say(f"{spelled} {word}")
-            return 0
         await run.err(b"sh: 1: kill: No such process\n")
         return 1
     except PermissionError:

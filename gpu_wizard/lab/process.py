@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 
 from gpu_wizard.lab.ports import User
@@ -32,6 +32,8 @@ class Process:
     started: float = field(default_factory=time.time)
     task: asyncio.Task[int] | None = None
     killed: int | None = None
+    stop: Callable[[], None] | None = None
+    """Of a shell: keeps its interpreter, which has threads of its own, from the next command."""
     traps: dict[str, str] = field(default_factory=dict)
     """Of a shell: what it does on a signal, by the signal's name without SIG."""
     ignored: set[int] = field(default_factory=set)
@@ -44,6 +46,10 @@ class ProcessTable:
     def __init__(self) -> None:
         self._processes: dict[int, Process] = {}
         self._next = FIRST_PID
+
+    def boot(self, root: User, view: FileView) -> None:
+        """Start the first process, which nothing ends."""
+        self._processes[1] = Process(1, 0, 1, 1, root, ("systemd",), view)
 
     def __iter__(self) -> Iterator[Process]:
         return iter(sorted(self._processes.values(), key=lambda process: process.pid))
@@ -80,7 +86,8 @@ class ProcessTable:
         if process.killed is not None:
             process.task.cancel()
         try:
-            return await process.task
+            status = await process.task
+            return status if process.killed is None else 128 + process.killed
         except asyncio.CancelledError:
             waiting = asyncio.current_task()
             if process.killed is None or (waiting is not None and waiting.cancelling()):
@@ -119,10 +126,14 @@ class ProcessTable:
     @staticmethod
     def deliver(process: Process, number: int) -> None:
         """End a process by a signal, unless the signal is harmless or ignored."""
-        if number in _HARMLESS or (number in process.ignored and number != signal.SIGKILL):
+        if number in _HARMLESS or process.pid == 1:
+            return
+        if number in process.ignored and number != signal.SIGKILL:
             return
         if process.traps.get(signal.Signals(number).name.removeprefix("SIG")) == "":
             return
         process.killed = number
+        if process.stop is not None:
+            process.stop()
         if process.task is not None:
             process.task.cancel()

@@ -86,6 +86,7 @@ class Shell:
             max_loop_iterations=_NO_LIMIT,
             timeout_seconds=_NO_LIMIT,
         )
+        self.run.process.stop = self._bash.cancel
         self._bash.mount("/", as_file_system(view))
         self._add(*(HIDDEN - {self.spared}))
         for name in kernel.utilities:

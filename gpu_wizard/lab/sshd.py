@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,15 +152,19 @@ class SshServer:
 
 
 async def serve(
-    computer: Computer, *, port: int = 0, forwards: Forwards | None = None
+    computer: Computer,
+    *,
+    port: int = 0,
+    forwards: Forwards | None = None,
+    without: Collection[str] = (),
 ) -> SshServer:
     """Start the SSH server of a computer on 127.0.0.1, with a host key of its own.
 
     `port` 0: any free one. `forwards`: what direct-tcpip may reach (looked at for each request);
-    all else is refused. A reboot of the computer cuts all connections.
+    all else is refused. `without`: see `boot`. A reboot of the computer cuts all connections.
     """
     key = asyncssh.generate_private_key("ssh-ed25519")
-    server = SshServer(boot(computer), forwards or {}, port, key)
+    server = SshServer(boot(computer, without), forwards or {}, port, key)
     computer.on_reboot(server.cut)
     await server.start()
     return server

@@ -19,7 +19,7 @@ READERS = frozenset(_INPUT.split())
 """Utilities that may read standard input."""
 _OTHERS = (
     "basename cmp dirname du expr false file find getconf date link ln mkfifo mv "
-    "pathchk printenv printf pwd readlink rm rmdir seq truncate true unlink which yes [ "
+    "pathchk printenv printf pwd readlink rmdir seq truncate true unlink which yes [ "
     "echo test"
 )
 OTHERS = frozenset(_OTHERS.split())

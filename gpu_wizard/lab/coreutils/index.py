@@ -12,6 +12,7 @@ from gpu_wizard.lab.coreutils import (
     shells,
     starting,
 )
+from gpu_wizard.lab.coreutils.removing import rm
 from gpu_wizard.lab.coreutils.xargs import xargs
 from gpu_wizard.lab.kernel import Utility
 from gpu_wizard.lab.sudo import sudo
@@ -43,6 +44,8 @@ UTILITIES: dict[str, Utility] = {
     "install": copying.install,
     "mktemp": copying.mktemp,
     "mkdir": paths.mkdir,
+    "rm": rm,
+    "kill": processes.kill,
     "realpath": paths.realpath,
     "xargs": xargs,
     "env": starting.env,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gpu_wizard.lab.kernel import Run
 from gpu_wizard.lab.process import Process
-from gpu_wizard.lab.signals import number_of
+from gpu_wizard.lab.signals import killing, number_of
 
 
 def _elapsed(process: Process) -> str:
@@ -153,6 +153,32 @@ async def _table(
             for cell, width, (name, _) in zip(row, widths, columns, strict=True)
         ]
         await run.say(" ".join(shown).rstrip())
+
+
+async def kill(run: Run) -> int:
+    """`kill [-SIGNAL | -s SIGNAL] [--] PID...`, a negative one being a group; `kill -l [NUMBER]`."""
+    words = list(run.argv[1:])
+    if words[:1] in (["-l"], ["-L"]):
+        chosen = [number_of(word) for word in words[1:]] or [
+            entry.value for entry in signal.Signals
+        ]
+        names = [signal.Signals(number).name[3:] for number in chosen if number]
+        await run.say("\n".join(names) if words[1:] else " ".join(names))
+        return 0
+    try:
+        asked = killing(words)
+        targets = [int(word) for word in asked.targets]
+    except ValueError as problem:
+        return await run.fail(str(problem))
+    status = 0
+    for target in targets:
+        try:
+            run.kernel.table.kill(run.user, target, asked.number)
+        except ProcessLookupError:
+            status = await run.fail(f"({target}): No such process")
+        except PermissionError:
+            status = await run.fail(f"({target}): Operation not permitted")
+    return status
 
 
 def _matching(run: Run, options: list[tuple[str, str]], pattern: str) -> list[Process]:

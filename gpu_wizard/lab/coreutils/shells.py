@@ -82,17 +82,21 @@ async def interpret(
     shell = Shell(replace(run, inherits=None), posix, name, one_command(script))
     try:
         if script is None:
-            return await shell.held(Reading(run.streams.input), arguments)
-        return await shell.script(options + script, arguments)
+            status = await shell.held(Reading(run.streams.input), arguments)
+        else:
+            status = await shell.script(options + script, arguments)
     except asyncio.CancelledError:
-        return await _on_signal(run, shell)
+        if run.process.killed is None:
+            raise
+        status = 0
+    return status if run.process.killed is None else await _on_signal(run, shell)
 
 
 async def _on_signal(run: Run, shell: Shell) -> int:
     """A shell with a trap for the signal that stops it runs that, and ends."""
-    number = run.process.killed
-    handler = run.process.traps.get(signal.Signals(number).name[3:]) if number else None
-    if handler is None or number is None:
+    number = run.process.killed or 0
+    handler = run.process.traps.get(signal.Signals(number).name[3:])
+    if handler is None:
         raise asyncio.CancelledError
     if run.process.task is not None:
         run.process.task.uncancel()
