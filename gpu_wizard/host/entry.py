@@ -11,7 +11,7 @@ from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.errors import AccessError, UnreachableError, Where
 
 _SHELL_SECONDS = 30.0
-_PIECE_BYTES = 192 << 10
+PIECE_BYTES = 192 << 10
 
 
 async def enter(transport: Transport, sudo: Sudo, *, root: bool) -> Output:
@@ -67,5 +67,5 @@ async def _plain_shell(transport: Transport) -> Output:
 
 def sending(content: bytes) -> list[str]:
     """Shell commands that print these bytes, a piece each: no file, no argument holds them."""
-    pieces = (content[at : at + _PIECE_BYTES] for at in range(0, len(content), _PIECE_BYTES))
+    pieces = (content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES))
     return [f"printf %s '{b64encode(piece).decode()}' | base64 -d" for piece in pieces]

@@ -17,7 +17,7 @@ from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.question import FileFound, Files, FilesFound
 
 FILES_SCRIPT = """\
-max=$1 redact=$2; shift 2
+max=$1 redact=$2 holding=$3; shift 3
 IFS=
 hide() { if [ -n "$redact" ]; then sed -E "$redact"; else cat; fi; }
 name() { printf %s "$1" | base64; echo .; }
@@ -44,6 +44,10 @@ printf '? '; name "$1"
 }
 for pattern; do
 none=1
+if [ -n "$holding" ]; then
+grep -lsF -e "$holding" -- $pattern | while read -r f; do show "$f"; done
+continue
+fi
 case $pattern in
 *[*?]*) for f in $pattern; do show "$f"; done;;
 *) show "$pattern";;
@@ -66,7 +70,8 @@ _SPECIAL = re.compile(r"[\[\]\\]")
 def files_arguments(asked: Files) -> tuple[str, ...]:
     """The arguments of FILES_SCRIPT for one question."""
     limit = str(asked.max_bytes) if asked.content else "-1"
-    return (limit, REDACT_SED if asked.redact else "", *map(_pattern, asked.patterns))
+    redaction = REDACT_SED if asked.redact else ""
+    return (limit, redaction, asked.holding, *map(_pattern, asked.patterns))
 
 
 def _pattern(text: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
-from gpu_wizard.host.entry import enter, sending
+from gpu_wizard.host.entry import PIECE_BYTES, enter
 from gpu_wizard.host.lines import Secrets, clean_lines
 from gpu_wizard.host.process import Output, Transport
 from gpu_wizard.host.sudo import Sudo
@@ -19,56 +21,69 @@ BACKUP_ROOT = "/var/lib/gpu-wizard/backup"
 SCRIPT_SECONDS = 120.0
 """Without news from the host for this long, a write is given up; its script then ends by itself."""
 
+# A connection may be cut anywhere in a script. So all that is done stands in functions, defined before the first
+# is called, and each call is plain words: a shell that finds a quotation open at the end leaves without its traps.
 _COMMON = """\
-set -e
 umask 077
 kept= t=
 undo() { rm -f -- ${t:+"$t"} ${kept:+"$kept"}; }
+flush() { sync "$1" 2>/dev/null || sync; }
+digest() { set -- $(sha256sum <"$1"); echo "$1"; }
+begin() {
+set -e
 trap undo EXIT
 trap 'exit 1' HUP INT TERM PIPE
 if [ -L "$p" ]; then p=$(readlink -f "$p"); fi
 if [ -d "$p" ]; then echo "$p: Is a directory" >&2; exit 1; fi
-d=${p%/*}; d=${d:-/}
-flush() { sync "$1" 2>/dev/null || sync; }
-digest() { set -- $(sha256sum <"$1"); echo "$1"; }
-"""
-
-_LOOK = """\
+d=${p%/*}
+d=${d:-/}
+}
+look() {
 if [ -e "$p" ]; then echo "$(stat -c '%a %u' "$p") $(digest "$p")"; else echo absent; fi
-"""
-
-_KEEP = """\
-if [ -e "$p" ]; then
+}
+keep() {
+if [ ! -e "$p" ]; then return 0; fi
 mkdir -p "$b"
 kept=$(mktemp "$b/$(stat -c '%a.%u.%g' "$p").${p##*/}.XXXXXX")
 cat "$p" >"$kept"
 touch -r "$p" "$kept"
 flush "$kept"
-fi
-"""
-
-_TEMPORARY = """\
+}
+temporary() {
 [ -d "$d" ] || (umask 022; mkdir -p "$d")
 t=$(mktemp "$d/.gpu-wizard.XXXXXX")
-"""
-
-_REPLACE = """\
+}
+add() { printf %s "$1" | base64 -d | cat >>"$t"; }
+finish() {
+[ "$(wc -c <"$t")" -eq "$size" ]
+chown "$owner" "$t"
+chmod "$mode" "$t"
+replace
+}
+replace() {
 flush "$t"
 mv -f "$t" "$p"
 t=
-"""
-
-_DONE = """\
+}
+done_with() {
 flush "$d"
 echo "done $kept"
 kept=
-"""
-
-_CONFLICT = """\
+}
+unchanged() {
 now= was=
 if [ -e "$p" ]; then now=$(digest "$p"); fi
 if [ -n "$b" ]; then was=$(digest "$b"); fi
 if [ -n "$sha" ] && [ "$now" != "$sha" ] && [ "$now" != "$was" ]; then echo conflict; exit 0; fi
+}
+back() {
+cat "$b" >"$t"
+chown "$owner" "$t"
+chmod "$mode" "$t"
+touch -r "$b" "$t"
+replace
+}
+gone() { rm -f "$p"; }
 """
 
 _CODES = (
@@ -95,30 +110,26 @@ class Writing:
         wanted = f"{mode:o} 0 {written}" if data is not None else "absent"
         if await self._look(path) == wanted:
             return PreImage("", written, changed=False)
-        backup = f"{BACKUP_ROOT}/{run_id}"
-        start = (f"p={shlex.quote(path)} b={shlex.quote(backup)}\n", _COMMON, _KEEP)
+        names = {"p": path, "b": f"{BACKUP_ROOT}/{run_id}", "mode": f"{mode:o}", "owner": "0:0"}
         if data is None:
-            script: Iterable[str] = (*start, 'rm -f "$p"\n', _DONE)
+            calls: Iterable[str] = ("keep", "gone", "done_with")
         else:
-            check = f'[ "$(wc -c <"$t")" -eq {len(data)} ]\nchown 0:0 "$t"\nchmod {mode:o} "$t"\n'
-            pieces = (f'{piece} >>"$t"\n' for piece in sending(data))
-            script = (*start, _TEMPORARY, *pieces, check, _REPLACE, _DONE)
+            names["size"] = str(len(data))
+            calls = chain(("keep", "temporary"), _pieces(data), ("finish", "done_with"))
+        script = _script(names, calls)
         said = await self._perform(script, path)
         return PreImage(said.removeprefix("done").strip(), written)
 
     async def restore(self, restore: RestoreFile) -> None:
         """See `Host.restore`."""
         names = {"p": restore.path, "b": restore.backup, "sha": restore.sha256}
-        start = " ".join(f"{name}={shlex.quote(value)}" for name, value in names.items()) + "\n"
         if restore.backup:
             mode, user, group = restore.backup.rsplit("/", 1)[-1].split(".", 3)[:3]
-            back = (
-                f'{_TEMPORARY}cat "$b" >"$t"\nchown {int(user)}:{int(group)} "$t"\n'
-                f'chmod {int(mode, 8):o} "$t"\ntouch -r "$b" "$t"\n{_REPLACE}'
-            )
+            names |= {"mode": mode, "owner": f"{user}:{group}"}
+            script = _script(names, ("unchanged", "temporary", "back", "done_with"))
         else:
-            back = 'rm -f "$p"\n'
-        said = await self._perform((start, _COMMON, _CONFLICT, back, _DONE), restore.path)
+            script = _script(names, ("unchanged", "gone", "done_with"))
+        said = await self._perform(script, restore.path)
         if said == "conflict":
             raise ConflictError(
                 "file-changed",
@@ -128,7 +139,7 @@ class Writing:
             )
 
     async def _look(self, path: str) -> str:
-        return await self._perform((f"p={shlex.quote(path)}\n", _COMMON, _LOOK), path)
+        return await self._perform(_script({"p": path}, ("look",)), path)
 
     async def _perform(self, script: Iterable[str], path: str) -> str:
         """Run a script as root; what it says last. Raises: CommandError: it failed and took all back."""
@@ -159,6 +170,18 @@ class Writing:
 
     def _where(self, path: str, status: int | None = None) -> Where:
         return Where(host=self._transport.name, file=path, status=status)
+
+
+def _script(names: Mapping[str, str], calls: Iterable[str]) -> Iterator[str]:
+    """Settings, functions, then one call a line."""
+    yield "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
+    yield _COMMON
+    yield from (f"{call}\n" for call in chain(("begin",), calls))
+
+
+def _pieces(data: bytes) -> Iterator[str]:
+    for at in range(0, len(data), PIECE_BYTES):
+        yield f"add {b64encode(data[at : at + PIECE_BYTES]).decode()}"
 
 
 async def _finished(output: Output) -> None:
