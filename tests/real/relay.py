@@ -44,7 +44,7 @@ class Child:
         self._reports, reports_out = os.pipe()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  # lives as long as the child
         command = [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:terminal"),
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider"),
             *("--rootdir", str(self._config.rootpath), *nodeids),
         ]
         self._process = subprocess.Popen(
