@@ -104,6 +104,7 @@ def _run_installer(options: JoinOptions, version: str, *, fresh: bool) -> Step:
     environment = {
         **wanted,
         "INSTALL_K3S_EXEC": "agent",
+        "INSTALL_K3S_SKIP_ENABLE": "true",
         "INSTALL_K3S_SKIP_START": "true",
         **dict(proxies(options)),
     }
@@ -188,25 +189,24 @@ def stop(unit: str) -> Step:
     )
 
 
-def enable(unit: str) -> Step:
-    """Have the unit started at boot."""
+def enable(unit: str, *, was_enabled: bool) -> Step:
+    """Have the unit started at boot; systemd reads a new unit file by the way."""
     return Step(
         "join.enable",
         Run(("systemctl", "enable", unit)),
-        undo=(Run(("systemctl", "disable", unit)),),
+        undo=() if was_enabled else (Run(("systemctl", "disable", unit)),),
         revert=True,
         params={"unit": unit},
     )
 
 
-def start(unit: str, node: str, *, was_enabled: bool, new_node: bool) -> Step:
+def start(unit: str, node: str, *, new_node: bool) -> Step:
     """Start the unit without waiting: a start that can't succeed would block for ever.
 
-    Taken back: the unit is stopped, and disabled unless it was enabled before; a Node that this start made
-    (`new_node`) goes, with the password Secret of a join that made none.
+    Taken back: the unit is stopped; a Node that this start made (`new_node`) goes, with the password Secret of
+    a join that made none.
     """
-    off = ("systemctl", "stop", unit) if was_enabled else ("systemctl", "disable", "--now", unit)
-    undo: list[Action] = [Run(off, timeout_seconds=STOP_SECONDS)]
+    undo: list[Action] = [Run(("systemctl", "stop", unit), timeout_seconds=STOP_SECONDS)]
     if new_node:
         undo.append(DeleteObject("Node", node))
         secret = password_secret_name(node)

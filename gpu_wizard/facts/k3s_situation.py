@@ -229,14 +229,15 @@ class Situation:
     @property
     def needs_install(self) -> bool:
         """Whether K3s must be installed: nothing there, or an idle attempt of another version."""
+        if self.unit.running or self.unit.starting or self.unit.name == SERVER:
+            return False
         have, want = self.facts.version, self.wanted_version
         if not self.unit.loaded or not isinstance(have, Known):
-            return not (self.unit.running or self.unit.starting)
-        idle = not (self.unit.running or self.unit.starting)
-        unpinned = bool(self.spec.options.join.binary_file)
+            return True
         # The installer writes the unit's environment anew: what others put there would be lost.
         is_outside = isinstance(self.facts.node, Absent) and self.environment == K3sEnvironment()
-        return idle and is_outside and not unpinned and want is not None and have.value != want
+        pinned = want is not None and not self.spec.options.join.binary_file
+        return is_outside and pinned and have.value != want
 
     @property
     def lack(self) -> str:

@@ -152,7 +152,7 @@ def _idle(now: Situation) -> Assessment:
     if now.unit.name == SERVER:
         return needed("join.server-stopped", **now.names)
     if isinstance(facts.node, Unknown):
-        return unknown(facts.node.code, detail=facts.node.detail)
+        return _server_obstacle(now) or unknown(facts.node.code, detail=facts.node.detail)
     if not join.is_valid_name(spec.kubernetes_node):
         return blocked("join.name-invalid", name=spec.kubernetes_node)
     stranger = now.stranger
@@ -233,14 +233,10 @@ def _token_obstacle(now: Situation) -> Assessment | None:
 
 
 def _preparation(now: Situation, *, fresh_token: bool) -> Plan:
-    """Everything before the start."""
+    """Everything before the start; the token first, so that one of another cluster ends it at once."""
     plan: list[Step] = []
     if now.has_orphaned_password and not now.keeps_password:
         plan.append(steps.delete_stale_password(now.spec.kubernetes_node))
-    if now.needs_install:
-        version = str(now.wanted_version or "")
-        downloader, fresh = now.files.downloader, not now.unit.loaded
-        plan += steps.installation(now.spec.options.join, version, downloader, fresh=fresh)
     source = now.token_source
     if source and (now.needs_token or fresh_token):
         plan.append(steps.put_token(source))
@@ -248,6 +244,10 @@ def _preparation(now: Situation, *, fresh_token: bool) -> Plan:
     is_member = now.is_configured and isinstance(now.facts.node, Known)
     if values and not is_member and not join.is_written(values, now.config):
         plan.append(steps.put_config(values))
+    if now.needs_install:
+        version = str(now.wanted_version or "")
+        downloader, fresh = now.files.downloader, not now.unit.loaded
+        plan += steps.installation(now.spec.options.join, version, downloader, fresh=fresh)
     return tuple(plan)
 
 
@@ -261,9 +261,9 @@ def _start(now: Situation) -> Plan:
     if now.has_dead_certificate and unit.name != SERVER:
         plan += steps.drop_client_certificate()
     was_enabled = unit.loaded and unit.enabled == "enabled"
-    if unit.loaded and not was_enabled:
-        plan.append(steps.enable(unit.name))
-    plan.append(steps.start(unit.name, node, was_enabled=was_enabled, new_node=is_new))
+    if now.needs_install or not was_enabled:
+        plan.append(steps.enable(unit.name, was_enabled=was_enabled))
+    plan.append(steps.start(unit.name, node, new_node=is_new))
     return tuple(plan)
 
 

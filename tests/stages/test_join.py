@@ -156,7 +156,7 @@ def state_code(assessment: Assessment) -> str:
     return f"{assessment.state} {assessment.code.removeprefix('join.')}{settling}"
 
 
-WHOLE = ["download-installer", "show-checksum", "install", "token", "config", "start"]
+WHOLE = ["token", "config", "download-installer", "show-checksum", "install", "enable", "start"]
 
 
 # Members
@@ -493,12 +493,13 @@ def test_bare_machine_is_joined() -> None:
     assert assessment.params["version"] == "v1.34.3+k3s1"
     plan = STAGE.plan(form, spec())
     assert ids(plan) == WHOLE
-    install = plan[2].action
+    install = plan[4].action
     assert isinstance(install, Run)
     assert install.argv == ("sh", INSTALLER)
     assert dict(install.environment) == {
         "INSTALL_K3S_VERSION": "v1.34.3+k3s1",
         "INSTALL_K3S_EXEC": "agent",
+        "INSTALL_K3S_SKIP_ENABLE": "true",
         "INSTALL_K3S_SKIP_START": "true",
     }
     start = plan[-1].action
@@ -508,7 +509,7 @@ def test_bare_machine_is_joined() -> None:
 
 def test_download_is_private_and_shown() -> None:
     plan = STAGE.plan(facts(), spec())
-    download, shown = plan[0].action, plan[1]
+    download, shown = plan[2].action, plan[3]
     assert isinstance(download, Run)
     script = download.argv[-1]
     assert script.startswith("umask 077 && mkdir -p /var/lib/gpu-wizard && curl -fsSL -o ")
@@ -523,15 +524,15 @@ def test_download_by_wget_and_an_address_with_odd_characters() -> None:
         curl=ABSENT,
         wget=Known(ServerPort("k3s", CA, 200)),
     )
-    action = STAGE.plan(form, spec(installer_url="https://m/a b;rm -rf"))[0].action
+    action = STAGE.plan(form, spec(installer_url="https://m/a b;rm -rf"))[2].action
     assert isinstance(action, Run)
     assert f"wget -q -O {INSTALLER} 'https://m/a b;rm -rf' &&" in action.argv[-1]
 
 
 def test_pinned_installer_is_compared_before_it_runs() -> None:
     plan = STAGE.plan(facts(), spec(installer_sha256="AB" * 32))
-    assert ids(plan)[:3] == ["download-installer", "check-checksum", "install"]
-    check = plan[1].action
+    assert ids(plan)[2:5] == ["download-installer", "check-checksum", "install"]
+    check = plan[3].action
     assert isinstance(check, Run)
     assert check.argv == ("sha256sum", "-c", "-")
     assert check.stdin == f"{'ab' * 32}  {INSTALLER}\n".encode()
@@ -548,23 +549,23 @@ def test_air_gap() -> None:
     assert state_code(judged(form, wanted)) == "needed missing"
     plan = STAGE.plan(form, wanted)
     assert ids(plan) == [
-        *("upload-installer", "show-checksum", "upload-binary", "upload-images"),
-        *("install", "token", "config", "start"),
+        *("token", "config", "upload-installer", "show-checksum", "upload-binary"),
+        *("upload-images", "install", "enable", "start"),
     ]
-    puts = [step.action for step in plan if isinstance(step.action, PutFile)][:3]
+    puts = [step.action for step in plan if isinstance(step.action, PutFile)][2:]
     assert [(put.path, put.mode, put.content) for put in puts] == [
         (INSTALLER, 0o700, LocalFile("/m/install.sh")),
         ("/usr/local/bin/k3s", 0o755, LocalFile("/m/k3s")),
         ("/var/lib/rancher/k3s/agent/images/a.tar.zst", 0o600, LocalFile("/m/a.tar.zst")),
     ]
-    install = plan[4].action
+    install = plan[6].action
     assert isinstance(install, Run)
     assert dict(install.environment)["INSTALL_K3S_SKIP_DOWNLOAD"] == "true"
 
 
 def test_proxies_reach_download_and_installer() -> None:
     plan = STAGE.plan(facts(), spec(https_proxy="http://p:3128", no_proxy="10.0.0.0/8"))
-    for number in (0, 2):
+    for number in (2, 4):
         action = plan[number].action
         assert isinstance(action, Run)
         given = dict(action.environment)
@@ -626,10 +627,12 @@ def test_our_configuration_holds_agent_keys_only() -> None:
 
 def test_what_is_taken_back_after_a_failed_start() -> None:
     plan = STAGE.plan(facts(), spec())
-    assert [step.id for step in plan if step.revert] == ["join.token", "join.config", "join.start"]
+    assert [step.id for step in plan if step.revert] == [
+        *("join.token", "join.config", "join.enable", "join.start")
+    ]
     off, node, secret = plan[-1].undo
     assert isinstance(off, Run)
-    assert off.argv == ("systemctl", "disable", "--now", "k3s-agent")
+    assert off.argv == ("systemctl", "stop", "k3s-agent")
     assert off.timeout_seconds > 90, "1.34 hears no stop while it waits for a token file"
     assert node == DeleteObject("Node", "gpu1")
     assert secret == DeleteObject(
@@ -648,8 +651,8 @@ def test_idle_attempt_of_another_version_is_installed_again() -> None:
         units=Known(K3sUnits(AGENT_OFF, NO_SERVER)), version=Known(Version("v1.36.2+k3s1"))
     )
     plan = STAGE.plan(form, spec())
-    assert ids(plan) == [*WHOLE[:-1], "enable", "start"]
-    assert plan[2].undo == (), "there was an agent before"
+    assert ids(plan) == WHOLE
+    assert plan[4].undo == (), "there was an agent before"
 
 
 def test_member_that_is_stopped_is_started_as_it_is() -> None:
@@ -710,12 +713,7 @@ def theirs(**values: str) -> Known[K3sConfig]:
 
 def test_configuration_of_somebody_else_is_respected() -> None:
     form = facts(config=theirs(server="https://10.0.0.10:6443/", token_file="/etc/k"))
-    assert ids(STAGE.plan(form, spec())) == [
-        "download-installer",
-        "show-checksum",
-        "install",
-        "start",
-    ]
+    assert ids(STAGE.plan(form, spec())) == WHOLE[2:]
     form = facts(config=theirs(token="***"))
     put = next(step.action for step in STAGE.plan(form, spec()) if step.id == "join.config")
     assert isinstance(put, PutFile)
@@ -760,6 +758,11 @@ PORT = ServerPort("k3s", CA, 200)
 @pytest.mark.parametrize(
     ("changes", "options", "expected"),
     [
+        (
+            {"node": Unknown("api-unreachable"), "curl": Known(ServerPort("refused"))},
+            {},
+            "blocked port-refused",
+        ),
         *(
             ({"curl": Known(ServerPort(state))}, {}, f"blocked port-{state}")
             for state in (
