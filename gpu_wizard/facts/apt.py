@@ -90,7 +90,9 @@ def _without_user(uri: str) -> str:
 
 APT_SOURCES: Probe[FilesFound, AptSources] = Probe(
     "apt.sources",
-    Files((SOURCES, f"{PARTS}/*.list", f"{PARTS}/*.sources", KEYRING), max_bytes=1 << 16),
+    Files(
+        (SOURCES, f"{PARTS}/*.list", f"{PARTS}/*.sources", KEYRING), root=True, max_bytes=1 << 16
+    ),
     parse_sources,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpu_wizard.model.fact import Fact, Known, Unknown
+from gpu_wizard.model.fact import Fact, Known
 from gpu_wizard.model.question import Files, FilesFound, Probe
 
 DEVICES = "/sys/bus/pci/devices"
@@ -35,34 +35,33 @@ class PciCard:
 
 
 def parse_cards(found: FilesFound) -> Fact[tuple[PciCard, ...]]:
-    """Every NVIDIA display function, in the order of addresses; unknown where there is no PCI in /sys at all."""
-    if not found.files:
-        return Unknown("no-pci", f"{DEVICES} is empty")
-    values: dict[str, dict[str, str]] = {}
-    for file in found.files:
-        address, _, name = file.path.removeprefix(f"{DEVICES}/").partition("/")
-        value = file.target.rsplit("/", 1)[-1] if name == "driver" else file.text.strip()
-        values.setdefault(address, {})[name] = value
-    cards = (_card(address, device) for address, device in sorted(values.items()))
-    return Known(tuple(card for card in cards if card is not None))
+    """Every NVIDIA display function, in the order of addresses.
+
+    Source: a PCI device's uevent as recorded on a real H100: `DRIVER` (not there where nothing holds the card),
+    `PCI_CLASS` and `PCI_ID` in hexadecimal, `PCI_SLOT_NAME`.
+    """
+    cards = (_card(file.text) for file in found.files)
+    return Known(tuple(sorted((card for card in cards if card), key=lambda card: card.address)))
 
 
-def _card(address: str, values: dict[str, str]) -> PciCard | None:
-    vendor, kind, device = (_hexadecimal(values, name) for name in ("vendor", "class", "device"))
-    if vendor != _NVIDIA or kind >> 8 not in _DISPLAY_CLASSES:
+def _card(uevent: str) -> PciCard | None:
+    values = dict(line.split("=", 1) for line in uevent.splitlines() if "=" in line)
+    vendor, _, device = values.get("PCI_ID", "").partition(":")
+    kind = _hexadecimal(values.get("PCI_CLASS", "")) >> 8
+    if _hexadecimal(vendor) != _NVIDIA or kind not in _DISPLAY_CLASSES:
         return None
-    return PciCard(address, device, values.get("driver", ""))
+    address = values.get("PCI_SLOT_NAME", "?")
+    return PciCard(address, _hexadecimal(device), values.get("DRIVER", ""))
 
 
-def _hexadecimal(values: dict[str, str], name: str) -> int:
+def _hexadecimal(text: str) -> int:
     try:
-        return int(values.get(name, ""), 16)
+        return int(text, 16)
     except ValueError:
         return 0
 
 
 CARDS: Probe[FilesFound, tuple[PciCard, ...]] = Probe(
-    "pci.cards",
-    Files(tuple(f"{DEVICES}/*/{name}" for name in ("vendor", "class", "device", "driver"))),
-    parse_cards,
+    "pci.cards", Files((f"{DEVICES}/*/uevent",), holding="PCI_ID=10DE:"), parse_cards
 )
+"""One file a device, of NVIDIA's alone: a server has hundreds of devices."""

@@ -134,7 +134,8 @@ class Files(Ask[FilesFound]):
 
     `content` False: names, modes and owners alone. `redact`: the values of keys that name a secret (token,
     password, key, secret, endpoint credentials) are replaced by `***` on the host, so that they never travel.
-    `max_bytes`: of each file.
+    `max_bytes`: of each file. `holding`: only files with this text in them, found on the host in one go, for
+    patterns that match hundreds.
     """
 
     patterns: tuple[str, ...]
@@ -143,6 +144,7 @@ class Files(Ask[FilesFound]):
     content: bool = True
     redact: bool = False
     max_bytes: int = 1 << 20
+    holding: str = ""
     timeout_seconds: float = 15.0
 
 
