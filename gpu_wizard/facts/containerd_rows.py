@@ -39,7 +39,7 @@ def found_rows(situation: Situation) -> tuple[Found, ...]:
     program_state: State = "done" if program else "waiting"
     runtime_state: State = "done" if running and situation.program_of(running.binary) else "needed"
     rows = [
-        Found("runtime.containerd", situation.containerd),
+        Found("runtime.containerd", situation.containerd if situation.k3s_version else ""),
         Found(
             "runtime.program", program.path if program else situation.not_executable, program_state
         ),
