@@ -35,11 +35,14 @@ class Source:
 
 @dataclass(frozen=True)
 class AptSources:
-    """Every active source; the text of our own list; fingerprints of the keys in its keyring."""
+    """Every active source; the text of our own list; fingerprints of the keys in its keyring.
+
+    `keys` None: there is no keyring; (): there is one, and no key can be read from it.
+    """
 
     sources: tuple[Source, ...] = ()
     list_text: str = ""
-    keys: tuple[str, ...] = ()
+    keys: tuple[str, ...] | None = None
 
     def foreign(self, repository: str) -> tuple[str, ...]:
         """Other files than our list that name NVIDIA's repository or this one.
@@ -67,7 +70,7 @@ def parse_sources(found: FilesFound) -> Fact[AptSources]:
             uris = _deb822(file.text) if file.path.endswith(".sources") else _one_line(file.text)
             sources += [Source(file.path, _without_user(uri)) for uri in uris]
     ours, keyring = found.at(LIST), found.at(KEYRING)
-    keys = fingerprints(keyring.content or b"") if keyring else ()
+    keys = fingerprints(keyring.content or b"") if keyring else None
     return Known(AptSources(tuple(sources), ours.text if ours else "", keys))
 
 
@@ -165,7 +168,7 @@ def source_steps(
         for path in sources.foreign(repository)
     ]
     if sources.keys != (fingerprint,):
-        if sources.keys:
+        if sources.keys is not None:
             old = PutFile(KEYRING, None)
             steps.append(Step("toolkit.old-key", old, revert=True, params={"file": KEYRING}))
         steps += checked_key_steps(key_url, fingerprint, KEYRING, downloader, environment)

@@ -165,6 +165,8 @@ def test_the_key_is_checked_before_anything_trusts_it() -> None:
     ("facts", "expected"),
     [
         (with_facts(sources=RIGHT), END),
+        (with_facts(sources=replace(RIGHT, keys=None)), [*KEY, *END]),
+        (with_facts(sources=replace(RIGHT, keys=())), ["old-key", *KEY, *END]),
         (with_facts(sources=replace(RIGHT, keys=("AB",))), ["old-key", *KEY, *END]),
         (with_facts(sources=replace(RIGHT, keys=(NVIDIA_FINGERPRINT, "AB"))), ["old-key", *KEY, *END]),
         (with_facts(sources=replace(RIGHT, list_text="<html>")), ["source", *END]),
