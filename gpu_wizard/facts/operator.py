@@ -14,10 +14,14 @@ EXCLUDED = "nvidia.com/gpu.deploy.operands"
 
 @dataclass(frozen=True)
 class Operator:
-    """A ClusterPolicy of GPU Operator. `state`: what it says of itself, such as `ready`."""
+    """A ClusterPolicy of GPU Operator. `state`: what it says of itself, such as `ready`.
+
+    `toolkit`: it brings the container toolkit (its default); off where the hosts have their own.
+    """
 
     name: str
     state: str
+    toolkit: bool = True
 
     def covers(self, labels: Mapping[str, str]) -> bool:
         """Whether it manages a node with these labels."""
@@ -31,7 +35,9 @@ def parse_operator(found: ObjectsFound) -> Fact[Operator]:
     policy = found.objects[0]
     return Known(
         Operator(
-            str(policy["metadata"]["name"]), str((policy.get("status") or {}).get("state", ""))
+            str(policy["metadata"]["name"]),
+            str((policy.get("status") or {}).get("state", "")),
+            ((policy.get("spec") or {}).get("toolkit") or {}).get("enabled") is not False,
         )
     )
 

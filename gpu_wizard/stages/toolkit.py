@@ -167,8 +167,14 @@ def _installation(facts: ToolkitFacts, spec: Spec) -> Installation:
 def _unpackaged(facts: ToolkitFacts, notes: tuple[Note, ...]) -> Assessment | None:
     """A toolkit that no package brought: GPU Operator's, or one put there by hand."""
     files = value_or(facts.files, ToolkitFiles())
-    if files.operator_runtime and _operator_manages(facts):
-        return done("toolkit.operator", program=OPERATOR_RUNTIME)
+    if _operator_manages(facts):
+        return (
+            done("toolkit.operator", program=OPERATOR_RUNTIME)
+            if files.operator_runtime
+            else blocked("toolkit.operator-pending")
+        )
+    if files.operator_runtime and isinstance(facts.operator, Unknown):
+        return unknown("toolkit.operator-unknown", program=OPERATOR_RUNTIME)
     if not isinstance(facts.ctk, Known) or not (files.runtime or files.local_runtime):
         return None
     version = facts.ctk.value
@@ -178,8 +184,8 @@ def _unpackaged(facts: ToolkitFacts, notes: tuple[Note, ...]) -> Assessment | No
 
 
 def _operator_manages(facts: ToolkitFacts) -> bool:
-    """Whether GPU Operator manages this node, as far as the cluster could be asked."""
-    if not isinstance(facts.operator, Known):
+    """Whether GPU Operator brings this node its toolkit, as far as the cluster could be asked."""
+    if not isinstance(facts.operator, Known) or not facts.operator.value.toolkit:
         return False
     labels = facts.node.value.labels if isinstance(facts.node, Known) else {}
     return facts.operator.value.covers(labels)
