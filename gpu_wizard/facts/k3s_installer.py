@@ -69,6 +69,7 @@ def _downloaded_installer(options: JoinOptions, downloader: str) -> Step:
             timeout_seconds=_DOWNLOAD_SECONDS,
         ),
         undo=(Run(("rm", "-f", INSTALLER)),),
+        revert=True,
         params={"url": options.installer_url},
     )
 

@@ -140,9 +140,9 @@ def _fault(now: Situation, cause: Cause) -> Assessment:
         stranger = now.stranger
         if stranger:
             return blocked("join.name-taken", **now.names, addresses=", ".join(stranger.addresses))
-    # A token of ours that was just tried is not tried again; one from long ago gets a successor.
-    tried_long_ago = now.age > SETTLE_SECONDS + FRESH_SECONDS
-    if cause.code.startswith("token-") and now.is_ours and tried_long_ago:
+    # A token of ours that was just tried is not tried again; one that is gone or old gets a successor.
+    was_just_tried = now.files.our_token_at and now.age <= SETTLE_SECONDS + FRESH_SECONDS
+    if cause.code.startswith("token-") and now.is_ours and not was_just_tried:
         return _obstacle(now) or needed("join.token-stale", **now.names)
     return blocked(f"join.{cause.code}", **{**now.names, **cause.params})
 

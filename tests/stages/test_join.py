@@ -389,6 +389,13 @@ def test_old_token_of_ours_gets_a_successor_and_a_new_one_does_not() -> None:
     assert ids(STAGE.plan(form, spec())) == ["token", "stop", "start"]
 
 
+def test_token_file_of_ours_that_is_gone_is_written_again() -> None:
+    gone = replace(JOINED_FILES, our_token_at=0)
+    form = agent(AGENT_STARTING, files=Known(gone), journal=fault("token-file-missing", 15))
+    assert state_code(judged(form)) == "needed token-stale"
+    assert ids(STAGE.plan(form, spec())) == ["token", "stop", "start"]
+
+
 def test_token_of_somebody_else_is_left_alone() -> None:
     theirs = K3sConfig(
         {"server": "https://10.0.0.10:6443", "token-file": "/etc/k"},
@@ -628,7 +635,7 @@ def test_our_configuration_holds_agent_keys_only() -> None:
 def test_what_is_taken_back_after_a_failed_start() -> None:
     plan = STAGE.plan(facts(), spec())
     assert [step.id for step in plan if step.revert] == [
-        *("join.token", "join.config", "join.enable", "join.start")
+        *("join.token", "join.config", "join.download-installer", "join.enable", "join.start")
     ]
     off, node, secret = plan[-1].undo
     assert isinstance(off, Run)
