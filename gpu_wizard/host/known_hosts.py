@@ -106,9 +106,11 @@ def _like(name: str, pattern: str) -> bool:
 def remember(key: HostKey) -> None:
     """Add a line for this key; names are hashed where the file does so already. Raises: OSError.
 
-    The file is written beside, synced and renamed, its mode kept, so that no line is ever lost.
+    What is no regular file, such as /dev/null, remembers nothing and stays what it is. The file is written beside, synced and renamed, its mode kept, so that no line is ever lost.
     """
     path = Path(key.file).expanduser().resolve()
+    if path.exists() and not path.is_file():
+        return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     old = path.read_bytes() if path.exists() else b""
     mode = path.stat().st_mode & 0o7777 if path.exists() else 0o600

@@ -17,6 +17,8 @@ from gpu_wizard.model.line import Stream
 from gpu_wizard.model.secret import Secret
 
 NAME = "local"
+REAP_SECONDS = 1.0
+"""For a killed shell to be gone; root's may not be killed by another user."""
 
 
 class LocalProcess:
@@ -54,7 +56,7 @@ class LocalProcess:
         await self._process.wait()
         return self.exit_status or 0
 
-    def abandon(self) -> None:
+    async def abandon(self) -> None:
         """Close its input and kill the shell that leads its session."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -62,6 +64,9 @@ class LocalProcess:
         # asyncio has no public way to let go of pipes that a detached child may hold for ever.
         transport: asyncio.SubprocessTransport = self._process._transport  # type: ignore[attr-defined]  # as above
         transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                await self._process.wait()
 
 
 class LocalTransport:

@@ -42,10 +42,11 @@ _KEY_TYPES = (
 
 @dataclass
 class Login:
-    """A connection, and those of the jump hosts that carry it."""
+    """A connection, and those of the jump hosts that carry it. `password`: the one that was accepted."""
 
     connection: asyncssh.SSHClientConnection
     jumps: tuple[asyncssh.SSHClientConnection, ...] = ()
+    password: Secret | None = None
 
     async def close(self) -> None:
         """Close all of them; a host that does not answer to that is not waited for."""
@@ -66,12 +67,13 @@ async def log_in(target: SshTarget, options: SshOptions) -> Login:
             hop = SshTarget.parse(name)
             jumps.append(await _Attempts(hop, replace(options, password=None), via).connect())
         via = jumps[-1] if jumps else None
-        connection = await _Attempts(target, options, via).connect()
+        attempts = _Attempts(target, options, via)
+        connection = await attempts.connect()
     except BaseException:
         for jump in jumps:
             jump.close()
         raise
-    return Login(connection, tuple(jumps))
+    return Login(connection, tuple(jumps), attempts.password)
 
 
 def _jump_names(tunnel: object) -> list[str]:
@@ -150,6 +152,7 @@ class _Attempts:
     target: SshTarget
     options: SshOptions
     via: asyncssh.SSHClientConnection | None
+    password: Secret | None = field(default=None, init=False)
     shown: HostKey | None = field(default=None, init=False)
     trouble: TrustError | None = field(default=None, init=False)
     known: list[KnownKey] = field(default_factory=list, init=False)
@@ -159,9 +162,9 @@ class _Attempts:
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = await _settings(self.target, self.options)
         self._look_up(settings)
-        password, tries = self.options.password, 0
+        self.password, tries = self.options.password, 0
         while True:
-            client = _Client(self._verdict, password)
+            client = _Client(self._verdict, self.password)
             try:
                 return await self._attempt(client)
             except asyncssh.HostKeyNotVerifiable as error:
@@ -172,8 +175,8 @@ class _Attempts:
                 if not is_denial(error):
                     raise translated(error, self.target) from error
                 tries += 1
-                password = await self._ask_password(client, settings.username, tries)
-                if password is None:
+                self.password = await self._ask_password(client, settings.username, tries)
+                if self.password is None:
                     raise self._denied(settings.username) from error
 
     async def _key_not_good(self, error: asyncssh.HostKeyNotVerifiable) -> None:

@@ -10,6 +10,9 @@ from gpu_wizard.model.errors import UnreachableError, WizardError
 from gpu_wizard.model.line import Stream
 
 STREAMS: tuple[Stream, Stream] = ("out", "err")
+LOST = "connection-lost"
+"""The code of the error for a connection that was there and broke."""
+
 CHUNK_BYTES = 1 << 16
 ROOM_BYTES = 1 << 18
 CLOSE_SECONDS = 5.0
@@ -34,8 +37,8 @@ class Process(Protocol):
     async def status(self) -> int:
         """The exit status; 128 + N after signal N. Raises: UnreachableError: the connection was lost."""
 
-    def abandon(self) -> None:
-        """Let go of it at once, whatever it does."""
+    async def abandon(self) -> None:
+        """Let go of it, whatever it does; waits a moment at most."""
 
 
 class Transport(Protocol):
@@ -101,8 +104,8 @@ class Output:
         return True
 
     async def close(self) -> None:
-        """Stop reading and let go of the process; never waits for it."""
-        self.process.abandon()
+        """Stop reading and let go of the process."""
+        await self.process.abandon()
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)

@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import Sequence
 
 from gpu_wizard.host.lines import Secrets
-from gpu_wizard.host.process import Transport
+from gpu_wizard.host.process import LOST, Transport
 from gpu_wizard.host.running import Running
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.host.survey import Survey
 from gpu_wizard.host.writing import Writing
 from gpu_wizard.model.action import RestoreFile, Run
-from gpu_wizard.model.errors import UnreachableError
+from gpu_wizard.model.errors import AccessError, UnreachableError, Where
 from gpu_wizard.model.ports import Heard, PreImage
 from gpu_wizard.model.question import HostAnswer, HostAsk
 from gpu_wizard.model.secret import Secret
 
 RETRY_SECONDS = 1.0
+REFUSED_SECONDS = 3.0
 
 
 class ShellReader:
@@ -44,7 +45,9 @@ class ShellReader:
         numbered = dict(enumerate(asks, start=1))
         try:
             answers = await survey.ask(numbered)
-        except UnreachableError:
+        except UnreachableError as error:
+            if error.code != LOST:
+                raise
             answers = await survey.ask(numbered)
         return [answers[number] for number in numbered]
 
@@ -81,9 +84,11 @@ class ShellHost(ShellReader):
         await self._writing().restore(restore)
 
     async def reconnect(self, deadline_seconds: float) -> None:
-        """Open the connection anew, trying each second until the deadline.
+        """Open the connection anew, trying again and again until the deadline.
 
-        Raises: UnreachableError: not within the deadline. TrustError, AccessError: at once.
+        A refused login is tried again too, more slowly: a host that boots lets nobody in at first.
+
+        Raises: UnreachableError, AccessError: not within the deadline. TrustError: at once.
         """
         await self._transport.close()
         clock = asyncio.get_running_loop().time
@@ -91,15 +96,17 @@ class ShellHost(ShellReader):
         while True:
             try:
                 async with asyncio.timeout_at(end):
-                    await self._transport.connect()
-                return
-            except (UnreachableError, TimeoutError) as error:
-                if clock() + RETRY_SECONDS >= end:
-                    if isinstance(error, UnreachableError):
-                        raise
-                    message = f"{self.name} did not come back within {deadline_seconds:.0f} s."
-                    raise UnreachableError("connect-timed-out", message) from error
-            await asyncio.sleep(RETRY_SECONDS)
+                    return await self._transport.connect()
+            except (UnreachableError, AccessError) as error:
+                pause = REFUSED_SECONDS if isinstance(error, AccessError) else RETRY_SECONDS
+                if clock() + pause >= end:
+                    raise
+                await asyncio.sleep(pause)
+            except TimeoutError as error:
+                message = f"{self.name} did not come back within {deadline_seconds:.0f} s."
+                raise UnreachableError(
+                    "connect-timed-out", message, Where(host=self.name)
+                ) from error
 
     def _writing(self) -> Writing:
         return Writing(self._transport, self._sudo, self._secrets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Any, cast
 
 import asyncssh
@@ -67,7 +68,7 @@ class SshProcess:
             raise lost(self._host)
         return self.exit_status
 
-    def abandon(self) -> None:
+    async def abandon(self) -> None:
         """Close the channel at once."""
         self._process.channel.abort()
 
@@ -139,6 +140,10 @@ class SshTransport:
             if self._login is None or self._login.connection.is_closed():
                 await self.close()
                 self._login = await log_in(self._target, self._options)
+                # Nobody is asked again when the connection is opened anew.
+                self._options = replace(
+                    self._options, password=self._login.password, ask_password=None
+                )
             return self._login.connection
 
 

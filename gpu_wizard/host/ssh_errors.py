@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import dataclass
 
 import asyncssh
 
+from gpu_wizard.host.lines import Secrets, clean_lines
+from gpu_wizard.host.process import LOST
 from gpu_wizard.host.target import SshTarget
 from gpu_wizard.model.errors import (
     InputError,
@@ -18,64 +21,108 @@ from gpu_wizard.model.errors import (
 )
 
 
+@dataclass(frozen=True)
+class _Meaning:
+    """What an error of the library means: `{host}` and `{detail}` fill the texts."""
+
+    kind: type[WizardError]
+    code: str
+    message: str
+    next_step: str = ""
+
+
+_SILENT = _Meaning(
+    UnreachableError,
+    "connect-timed-out",
+    "{host} did not answer in time.",
+    "See whether the machine is up and no firewall drops the connection.",
+)
+_NO_NAME = _Meaning(
+    UnreachableError,
+    "host-not-resolved",
+    "The name {host} has no address.",
+    "See whether it is spelled right, or write the address itself.",
+)
+_REFUSED = _Meaning(
+    UnreachableError,
+    "connection-refused",
+    "{host} refused the connection.",
+    "See whether sshd runs there, and on which port.",
+)
+_NO_ROUTE = _Meaning(
+    UnreachableError,
+    "host-unreachable",
+    "There is no route to {host}.",
+    "See whether this machine's network or VPN is up.",
+)
+_JUMP = _Meaning(
+    UnreachableError,
+    "jump-refused",
+    "The jump host does not reach {host}: {detail}.",
+    "See whether the name and the port are right as the jump host sees them.",
+)
+_NOT_SSH = _Meaning(
+    UnreachableError,
+    "not-ssh",
+    "What answers at {host} does not speak SSH.",
+    "See whether the port is right.",
+)
+_LOST = _Meaning(
+    UnreachableError,
+    LOST,
+    "The connection to {host} was lost.",
+    "See whether the machine is up; what ran there may still be running.",
+)
+_UNREADABLE_KEY = _Meaning(
+    InputError,
+    "bad-identity-file",
+    "A private key could not be read: {detail}.",
+    "Load a key with a passphrase into the agent by `ssh-add`.",
+)
+_BY_TYPE: tuple[tuple[tuple[type[Exception], ...], _Meaning], ...] = (
+    ((TimeoutError,), _SILENT),
+    ((socket.gaierror,), _NO_NAME),
+    (
+        (asyncssh.HostKeyNotVerifiable,),
+        _Meaning(TrustError, "host-key-not-verifiable", "{host}: {detail}."),
+    ),
+    ((asyncssh.ProtocolError, asyncssh.ProtocolNotSupported), _NOT_SSH),
+    (
+        (asyncssh.KeyExchangeFailed,),
+        _Meaning(UnsupportedError, "ssh-no-common-method", "{host}: {detail}."),
+    ),
+    ((asyncssh.ChannelOpenError,), _JUMP),
+    ((asyncssh.ConfigParseError,), _Meaning(InputError, "bad-ssh-config", "{detail}.")),
+    ((asyncssh.KeyImportError, asyncssh.KeyEncryptionError), _UNREADABLE_KEY),
+    (
+        (FileNotFoundError, PermissionError),
+        _Meaning(InputError, "file-not-read", "A file could not be read: {detail}."),
+    ),
+    ((ValueError,), _Meaning(InputError, "bad-target", "{host}: {detail}.")),
+)
+
+
 def translated(error: Exception, target: SshTarget) -> WizardError:
     """The error of the program for one of the library's, while connecting."""
-    where = Where(host=str(target))
-    match error:
-        case TimeoutError():
-            return UnreachableError(
-                "connect-timed-out",
-                f"{target.host} did not answer in time.",
-                where,
-                "See whether the machine is up and no firewall drops the connection.",
-            )
-        case socket.gaierror():
-            return UnreachableError(
-                "host-not-resolved",
-                f"The name {target.host} has no address.",
-                where,
-                "See whether it is spelled right, or write the address itself.",
-            )
-        case OSError() if _is(error, errno.ECONNREFUSED):
-            return UnreachableError(
-                "connection-refused",
-                f"{target.host} refused the connection.",
-                where,
-                "See whether sshd runs there, and on which port.",
-            )
-        case asyncssh.HostKeyNotVerifiable():
-            return TrustError("host-key-not-verifiable", f"{error.reason}.", where)
-        case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported():
-            return UnreachableError(
-                "not-ssh",
-                f"What answers at {target.host} does not speak SSH.",
-                where,
-                "See whether the port is right.",
-            )
-        case asyncssh.KeyExchangeFailed():
-            return UnsupportedError(
-                "ssh-no-common-method", f"{target.host}: {_first_line(error.reason)}.", where
-            )
-        case asyncssh.ConfigParseError():
-            return InputError("bad-ssh-config", f"{_first_line(str(error))}.", where)
-        case asyncssh.KeyImportError() | asyncssh.KeyEncryptionError():
-            return InputError(
-                "bad-identity-file",
-                f"A private key could not be read: {_first_line(str(error))}.",
-                where,
-                "Load a key with a passphrase into the agent by `ssh-add`.",
-            )
-        case OSError() if _is(error, errno.EHOSTUNREACH, errno.ENETUNREACH):
-            return UnreachableError(
-                "host-unreachable",
-                f"There is no route to {target.host}.",
-                where,
-                "See whether this machine's network or VPN is up.",
-            )
-        case FileNotFoundError() | PermissionError():
-            message = f"{error.filename} could not be read: {error.strerror}."
-            return InputError("file-not-read", message, Where(file=str(error.filename)))
-    return lost(str(target))
+    meaning = _meaning(error)
+    detail = _first_line(str(getattr(error, "reason", "") or error))
+    message = meaning.message.format(host=target.host, detail=detail)
+    return meaning.kind(meaning.code, message, Where(host=str(target)), meaning.next_step)
+
+
+def _meaning(error: Exception) -> _Meaning:
+    if isinstance(error, OSError) and _is(error, errno.ECONNREFUSED):
+        return _REFUSED
+    if isinstance(error, OSError) and _is(error, errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return _NO_ROUTE
+    return next((found for kinds, found in _BY_TYPE if isinstance(error, kinds)), _LOST)
+
+
+def lost(host: str) -> UnreachableError:
+    """A connection that broke."""
+    return UnreachableError(
+        _LOST.code, _LOST.message.format(host=host), Where(host=host), _LOST.next_step
+    )
 
 
 def is_denial(error: Exception) -> bool:
@@ -85,20 +132,12 @@ def is_denial(error: Exception) -> bool:
     return isinstance(error, asyncssh.DisconnectError) and "authentication" in error.reason.lower()
 
 
-def lost(host: str) -> UnreachableError:
-    """A connection that broke."""
-    return UnreachableError(
-        "connection-lost",
-        f"The connection to {host} was lost.",
-        Where(host=host),
-        "See whether the machine is up; what ran there may still be running.",
-    )
-
-
 def _is(error: OSError, *numbers: int) -> bool:
     """Also for several addresses: asyncio puts what failed at each into one message."""
     return error.errno in numbers or any(f"[Errno {number}]" in str(error) for number in numbers)
 
 
 def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0].rstrip(".")
+    """The first line of what may be the other side's words, safe to show."""
+    lines = clean_lines(text.encode(errors="replace"), Secrets())
+    return (lines or ("",))[0].rstrip(".")

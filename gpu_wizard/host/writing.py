@@ -38,8 +38,10 @@ if [ -d "$p" ]; then echo "$p: Is a directory" >&2; exit 1; fi
 d=${p%/*}
 d=${d:-/}
 }
-look() {
-if [ -e "$p" ]; then echo "$(stat -c '%a %u' "$p") $(digest "$p")"; else echo absent; fi
+needed() {
+have=absent
+if [ -e "$p" ]; then have="$(stat -c '%a %u' "$p") $(digest "$p")"; fi
+if [ "$have" = "$want" ]; then echo same; exit 0; fi
 }
 keep() {
 if [ ! -e "$p" ]; then return 0; fi
@@ -108,16 +110,17 @@ class Writing:
         data = content.reveal() if isinstance(content, Secret) else content
         written = hashlib.sha256(data).hexdigest() if data is not None else ""
         wanted = f"{mode:o} 0 {written}" if data is not None else "absent"
-        if await self._look(path) == wanted:
-            return PreImage("", written, changed=False)
         names = {"p": path, "b": f"{BACKUP_ROOT}/{run_id}", "mode": f"{mode:o}", "owner": "0:0"}
+        names["want"] = wanted
         if data is None:
-            calls: Iterable[str] = ("keep", "gone", "done_with")
+            calls: Iterable[str] = ("needed", "keep", "gone", "done_with")
         else:
             names["size"] = str(len(data))
-            calls = chain(("keep", "temporary"), _pieces(data), ("finish", "done_with"))
+            calls = chain(("needed", "keep", "temporary"), _pieces(data), ("finish", "done_with"))
         script = _script(names, calls)
         said = await self._perform(script, path)
+        if said == "same":
+            return PreImage("", written, changed=False)
         return PreImage(said.removeprefix("done").strip(), written)
 
     async def restore(self, restore: RestoreFile) -> None:
@@ -138,14 +141,13 @@ class Writing:
                 f"Compare it with {restore.backup} on the host." if restore.backup else "",
             )
 
-    async def _look(self, path: str) -> str:
-        return await self._perform(_script({"p": path}, ("look",)), path)
-
     async def _perform(self, script: Iterable[str], path: str) -> str:
         """Run a script as root; what it says last. Raises: CommandError: it failed and took all back."""
         output = await enter(self._transport, self._sudo, root=True)
         try:
             for piece in script:
+                if output.ended:
+                    break
                 await output.process.write(piece.encode())
             output.process.end_input()
             await _finished(output)
