@@ -41,8 +41,6 @@ class Run:
     streams: Streams
     inherits: Callable[[], Awaitable[bool]] | None = None
     """Tells whether its input is that of the shell's own; None: it is not."""
-    holders: set[asyncio.Task[int]] = field(default_factory=set)
-    """Processes left behind that still have the channel's streams open."""
 
     @property
     def user(self) -> User:
@@ -132,13 +130,6 @@ class Run:
         """Run another program in this same process, as exec(2) does."""
         self.process.argv = argv
         return await self.kernel.perform(replace(self, argv=argv, inherits=None))
-
-    def leave(self, argv: tuple[str, ...]) -> None:
-        """Start a program in a session of its own and wait for nothing."""
-        work = self.start(argv, own_session=True)
-        task = asyncio.create_task(work)
-        self.holders.add(task)
-        task.add_done_callback(self.holders.discard)
 
 
 Utility = Callable[[Run], Awaitable[int]]

@@ -16,8 +16,8 @@ def changed_mode(spec: str, mode: int, *, directory: bool, umask: int) -> int:
         wanted = int(spec, 8)
         kept = mode & 0o6000 if directory and len(spec) < 5 else 0
         return wanted | kept
-    for clause in spec.split(","):
-        found = _CLAUSE.fullmatch(clause)
+    clauses = [_CLAUSE.fullmatch(clause) for clause in spec.split(",")]
+    for found in clauses:
         if found is None:
             raise ValueError(spec)
         for operator, letters in _ACTION.findall(found[2]):

@@ -116,8 +116,6 @@ class Session(asyncssh.SSHServerSession[Any]):
         run = Run(kernel, process, argv, environment, home, streams)
         try:
             status = await kernel.table.live(process, self._login_shell(run))
-            while run.holders:
-                await asyncio.wait(run.holders)
         except BrokenPipeError:
             status = 141
         self._finish(status, process.killed)
@@ -138,7 +136,7 @@ class Session(asyncssh.SSHServerSession[Any]):
                 place = "~" + place[len(home) :]
             sign = "#" if self.user.uid == 0 else "$"
             name = f"{self.user.name}@{self.kernel.computer.hostname}"
-            await self._out(b"> " if continued else f"{name}:{place}{sign} ".encode())
+            await at.out(b"> " if continued else f"{name}:{place}{sign} ".encode())
 
         shell = Shell(run, posix=False, name="bash")
         status = await shell.held(Reading(self.feed.input, prompt))

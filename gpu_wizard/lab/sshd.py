@@ -71,7 +71,8 @@ class _Door(asyncssh.SSHServer):
         if self.user is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "no user")
         session = Session(self.server.kernel, self.user)
-        self.server.sessions.append(session)
+        running = [one for one in self.server.sessions if one.task is None or not one.task.done()]
+        self.server.sessions[:] = [*running, session]
         return session
 
     def connection_requested(
@@ -121,6 +122,7 @@ class SshServer:
             reuse_address=True,
             allow_scp=False,
             agent_forwarding=False,
+            kbdint_auth=False,
             gss_host=None,
         )
         self.port = self._listener.get_port()

@@ -24,7 +24,7 @@ _OTHERS = (
 )
 OTHERS = frozenset(_OTHERS.split())
 """Utilities that read no input."""
-NATIVE = frozenset(OTHERS - {"find", "which"})
+NATIVE = OTHERS - {"find", "which"} | {"kill"}
 """Those that the interpreter may run itself, for none of them starts programs or reads input."""
 
 _ALWAYS = frozenset({"tr", "tee", "dd"})

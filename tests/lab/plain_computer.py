@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gpu_wizard.lab.boot import boot
 from gpu_wizard.lab.files import FileTree
 from gpu_wizard.lab.kernel import Kernel, Run
-from gpu_wizard.lab.ports import Program, User
+from gpu_wizard.lab.ports import Files, Program, User
 from gpu_wizard.lab.streams import Feed, Streams
 
 ACCOUNTS = {
@@ -26,7 +26,7 @@ class PlainComputer:
 
     hostname: str = "node1"
     users: Mapping[str, User] = field(default_factory=lambda: dict(ACCOUNTS))
-    files: FileTree = field(init=False)
+    files: Files = field(init=False)
     boot_id: str = "0f6c5a3e-1f2b-4c1d-9a55-8c1f0e7d2b64"
     known: dict[str, Program] = field(default_factory=dict)
     told: list[Callable[[], None]] = field(default_factory=list)

@@ -115,7 +115,7 @@ def one_command(script: str | None) -> bool:
     except ValueError:
         return False
     first = words[0] if words else ""
-    plain = not any(set(word) & set(";&|(){}\n`") for word in words)
+    plain = not any(set(word) <= set(";&|(){}\n") for word in words if word)
     return (
         plain and first not in ("", "!", "if", "while", "until", "for", "case") and "=" not in first
     )

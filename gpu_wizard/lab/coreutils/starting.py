@@ -71,9 +71,10 @@ async def nohup(run: Run) -> int:
 
 
 async def setsid(run: Run) -> int:
-    """`setsid [-cfw] PROGRAM ARGUMENT...`; with `-f` it does not wait.
+    """`setsid [-cfw] PROGRAM ARGUMENT...`.
 
-    Nor does it where it leads a process group and so has to fork.
+    With `-f`, and where it leads a process group, it forks, and its status tells nothing. The
+    streams of a command in the interpreter end with it, so it waits for its child even then.
     """
     try:
         options, words = getopt.getopt(list(run.argv[1:]), "cfw", ["ctty", "fork", "wait"])
@@ -83,11 +84,9 @@ async def setsid(run: Run) -> int:
         return await run.fail("no command specified")
     names = {name for name, _ in options}
     leads = run.process.group == run.process.pid
-    if names & {"-f", "--fork"} or (leads and not names & {"-w", "--wait"}):
-        run.leave(tuple(words))
-        return 0
-    if leads:
-        return await run.start(tuple(words), own_session=True)
+    if leads or names & {"-f", "--fork"}:
+        status = await run.start(tuple(words), own_session=True)
+        return status if names & {"-w", "--wait"} else 0
     run.process.session = run.process.group = run.process.pid
     return await run.become(tuple(words))
 
