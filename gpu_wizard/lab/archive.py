@@ -38,7 +38,6 @@ skip-mode-detection = false
 def toolkit_packages(version: str) -> tuple[Package, ...]:
     """The four packages of one release of the container toolkit. Source: domain.md, stage 3."""
     full = f"{version}-1"
-    hook = (("/usr/bin/nvidia-cdi-hook", "nvidia-cdi-hook"),)
     return (
         Package(
             "libnvidia-container1",
@@ -61,7 +60,7 @@ def toolkit_packages(version: str) -> tuple[Package, ...]:
             programs=(
                 ("/usr/bin/nvidia-container-runtime", "nvidia-container-runtime"),
                 ("/usr/bin/nvidia-ctk", "nvidia-ctk"),
-                *(hook if not version.startswith("1.14") else ()),
+                ("/usr/bin/nvidia-cdi-hook", "nvidia-cdi-hook"),
             ),
             conffiles=(("/etc/nvidia-container-runtime/config.toml", TOOLKIT_CONFIG),),
             description="NVIDIA Container Toolkit Base",

@@ -65,6 +65,33 @@ NVML_ERRORS = {
 }
 
 
+def plug_in(files: Files, cards: tuple[Gpu, ...]) -> None:
+    """Show cards, and a network card, on the PCI bus."""
+    network = (("vendor", "0x1af4"), ("device", "0x1000"), ("class", "0x020000"))
+    graphics = (
+        *(("vendor", "0x10de"), ("device", "0x2230"), ("class", "0x030000")),
+        *(("subsystem_vendor", "0x10de"), ("subsystem_device", "0x1459")),
+    )
+    slots = [("00:02", network), *((f"{at:02x}:00", graphics) for at in range(1, len(cards) + 1))]
+    for slot, values in slots:
+        for name, text in values:
+            path = f"/sys/bus/pci/devices/0000:{slot}.0/{name}"
+            files.write(path, f"{text}\n".encode(), mode=0o444)
+
+
+def _tell_udev(files: Files, number: int, bound: str) -> None:
+    """Write a card's uevent: what the kernel tells of a PCI device and the driver that holds it."""
+    address = f"0000:{number:02x}:00.0"
+    text = (
+        *([f"DRIVER={bound}"] if bound else []),
+        *("PCI_CLASS=30000", "PCI_ID=10DE:2230", "PCI_SUBSYS_ID=10DE:1459"),
+        f"PCI_SLOT_NAME={address}",
+        "MODALIAS=pci:v000010DEd00002230sv000010DEsd00001459bc03sc00i00",
+    )
+    content = "".join(f"{line}\n" for line in text).encode()
+    files.write(f"/sys/bus/pci/devices/{address}/uevent", content, mode=0o644)
+
+
 @dataclass
 class Driver:
     """The cards in a machine and the software that should drive them.
@@ -83,35 +110,6 @@ class Driver:
     signed: bool = False
     fault: str = ""
     persistence: bool = False
-
-    def plug_in(self) -> None:
-        """Show the cards on the PCI bus."""
-        for number, _card in enumerate(self.cards, start=1):
-            device = f"/sys/bus/pci/devices/0000:{number:02x}:00.0"
-            for name, text in (
-                ("vendor", "0x10de"),
-                ("device", "0x2230"),
-                ("class", "0x030000"),
-                ("subsystem_vendor", "0x10de"),
-                ("subsystem_device", "0x1459"),
-            ):
-                self.files.write(f"{device}/{name}", f"{text}\n".encode(), mode=0o444)
-            self._tell_udev(number, "")
-        nic = "/sys/bus/pci/devices/0000:00:02.0"
-        for name, text in (("vendor", "0x1af4"), ("device", "0x1000"), ("class", "0x020000")):
-            self.files.write(f"{nic}/{name}", f"{text}\n".encode(), mode=0o444)
-
-    def _tell_udev(self, number: int, bound: str) -> None:
-        """Write a card's uevent: what the kernel tells of a PCI device and the driver that holds it."""
-        address = f"0000:{number:02x}:00.0"
-        text = (
-            *([f"DRIVER={bound}"] if bound else []),
-            *("PCI_CLASS=30000", "PCI_ID=10DE:2230", "PCI_SUBSYS_ID=10DE:1459"),
-            f"PCI_SLOT_NAME={address}",
-            "MODALIAS=pci:v000010DEd00002230sv000010DEsd00001459bc03sc00i00",
-        )
-        content = "".join(f"{line}\n" for line in text).encode()
-        self.files.write(f"/sys/bus/pci/devices/{address}/uevent", content, mode=0o644)
 
     @property
     def module_path(self) -> str:
@@ -207,7 +205,7 @@ class Driver:
             path = f"/sys/bus/pci/devices/0000:{number:02x}:00.0/driver"
             bound = next((name for name in ("nvidia", "nouveau") if name in self.modules), "")
             self.files.remove(path)
-            self._tell_udev(number, bound)
+            _tell_udev(self.files, number, bound)
             if bound:
                 self.files.write(f"/sys/bus/pci/drivers/{bound}/module/initstate", b"live\n")
                 self.files.link(f"/sys/bus/pci/drivers/{bound}", path)

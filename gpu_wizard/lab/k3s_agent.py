@@ -13,17 +13,15 @@ from urllib.parse import urlsplit
 from gpu_wizard.lab import k3s_token
 from gpu_wizard.lab.k3s_config import Flags
 from gpu_wizard.lab.k3s_log import klog, logrus
+from gpu_wizard.lab.k3s_road import RETRY_SECONDS, Road
 from gpu_wizard.lab.k3s_runtime import AGENT, Ended, NodeSetup
 from gpu_wizard.lab.k3s_token import Token, TokenError
-from gpu_wizard.lab.network import Reply
 from gpu_wizard.lab.releases import Release
 from gpu_wizard.lab.systemd import Running
 
 if TYPE_CHECKING:
     from gpu_wizard.lab.machine import Machine
 
-_RETRY_SECONDS = 2.0
-_UNREACHABLE_SECONDS = 8.0
 _CONFIG_RETRY_SECONDS = 7.0
 _TOKEN_FILE_SECONDS = 240.0
 _FIRST_START_SECONDS = 1.2
@@ -42,7 +40,7 @@ class Agent:
         self._flags = flags
         self._setup = NodeSetup(machine, running, release, flags)
         self._say = self._setup.say
-        self._attempts = 0
+        self._road = Road(machine)
 
     async def run(self) -> int:
         """Join, then serve until containerd dies or the unit is stopped; gives the exit status."""
@@ -84,8 +82,8 @@ class Agent:
                 self._say(f"Waiting for {path} to be available\n")
             else:
                 self._say(f'Waiting for file "{path}" to be created\n')
-            await self._machine.clock.sleep(_RETRY_SECONDS)
-            waited += _RETRY_SECONDS
+            await self._machine.clock.sleep(RETRY_SECONDS)
+            waited += RETRY_SECONDS
         self._running.state.deaf = False
         return files.read(path).decode(errors="replace").strip()
 
@@ -126,59 +124,20 @@ class Agent:
     async def _validated(self, server: str, text: str) -> Token:
         """Try until the server's CA fits the token: for ever, if need be."""
         while True:
-            pause = _RETRY_SECONDS
+            pause = RETRY_SECONDS
             try:
                 token = k3s_token.parse(text)
-                fault, pause = self._connection_fault(server, token)
+                fault, pause = self._road.fault(server, token)
             except TokenError as wrong:
                 token, fault = Token("", "", ""), str(wrong)
             if not fault:
                 return token
-            late = pause > _RETRY_SECONDS
+            late = pause > RETRY_SECONDS
             if late:
                 await self._machine.clock.sleep(pause)
             self._say(f"Failed to validate connection to cluster at {server}: {fault}", "error")
             if not late:
                 await self._machine.clock.sleep(pause)
-
-    def _connection_fault(self, server: str, token: Token) -> tuple[str, float]:
-        """(what is wrong with the way to the server, or ""; seconds between two attempts)."""
-        parts = urlsplit(server)
-        if parts.scheme != "https":
-            text = "only https:// URLs are supported, invalid scheme: http://127.0.0.1:6444"
-            return text, _RETRY_SECONDS
-        local = "https://127.0.0.1:6444/cacerts"
-        reply = self._machine.world.dial(self._machine, parts.hostname or "", parts.port or 443)
-        if reply is not Reply.K3S:
-            text, pause = self._no_server(reply, local)
-            return f"failed to get CA certs: {text}", pause
-        control = self._machine.world.control
-        if control is None or control.health == "starting":
-            return f"failed to get CA certs: {local}: 503 Service Unavailable", _RETRY_SECONDS
-        now = self._machine.now()
-        if now < control.valid_from:
-            return (
-                f'CA cert validation failed: Get "{local}": tls: failed to verify certificate: '
-                "x509: certificate has expired or is not yet valid: current time "
-                f"{now:%Y-%m-%dT%H:%M:%SZ} is before {control.valid_from:%Y-%m-%dT%H:%M:%SZ}"
-            ), _RETRY_SECONDS
-        if token.ca_hash and token.ca_hash != control.ca_hash:
-            text = "token CA hash does not match the Cluster CA certificate hash"
-            return f"{text}: {token.ca_hash} != {control.ca_hash}", _RETRY_SECONDS
-        return "", _RETRY_SECONDS
-
-    def _no_server(self, reply: Reply, local: str) -> tuple[str, float]:
-        if reply is Reply.PLAIN:
-            text = "tls: first record does not look like a TLS handshake"
-            return f'Get "{local}": {text}', _RETRY_SECONDS
-        if reply is Reply.OTHER_TLS:
-            return f"{local}: 404 Not Found", _RETRY_SECONDS
-        self._attempts += 1
-        far = reply is Reply.UNREACHABLE
-        port = 50000 + 137 * self._attempts % 9000
-        reset = f"read tcp 127.0.0.1:{port}->127.0.0.1:6444: read: connection reset by peer"
-        text = reset if far or self._attempts % 3 == 2 else "EOF"
-        return f'Get "{local}": {text}', _UNREACHABLE_SECONDS if far else _RETRY_SECONDS
 
     async def _certificates(self, token: Token) -> None:
         """Get configuration and certificates: for ever, if need be."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gpu_wizard.lab import containerd_config
 from gpu_wizard.lab.containerd import CONFIG, BadConfigError
 from gpu_wizard.lab.containerd_config import DEFAULT_PATH, DIRECTORY, Settings
-from gpu_wizard.lab.go_template import TemplateError
+from gpu_wizard.lab.go_expression import TemplateError
 from gpu_wizard.lab.k3s_config import Flags
 from gpu_wizard.lab.k3s_log import logrus
 from gpu_wizard.lab.releases import Release

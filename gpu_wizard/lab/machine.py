@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gpu_wizard.lab import k3s_config, system
 from gpu_wizard.lab.archive import base_packages
 from gpu_wizard.lab.clock import wall
-from gpu_wizard.lab.driver import Driver
+from gpu_wizard.lab.driver import Driver, plug_in
 from gpu_wizard.lab.files import FileTree
 from gpu_wizard.lab.journal import Journal
 from gpu_wizard.lab.k3s_agent import Agent
@@ -89,7 +89,7 @@ class Machine:
                 self.tree.directory(user.home, mode=0o750, owner=user.name)
         for package in base_packages(self.system):
             self.dpkg.install(package)
-        self.driver.plug_in()
+        plug_in(self.files, self.driver.cards)
         self.driver.show()
         self.dpkg.hooks.append(self._package_changed)
 

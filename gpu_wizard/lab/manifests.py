@@ -109,7 +109,7 @@ def namespace(name: str) -> JsonObject:
 
 
 def operator_objects() -> tuple[JsonObject, ...]:
-    """What GPU Operator leaves in a cluster. Source: domain.md, appendix C."""
+    """GPU Operator's definitions and its policy. Source: domain.md, appendix C."""
     plural, group = "clusterpolicies", "nvidia.com"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     definition = {
@@ -142,10 +142,11 @@ def operator_objects() -> tuple[JsonObject, ...]:
         "spec": {"driver": {"enabled": False}, "toolkit": {"enabled": True}},
         "status": {"state": "ready"},
     }
-    return (namespace("gpu-operator"), definition, policy, *_operands())
+    return (namespace("gpu-operator"), definition, policy)
 
 
-def _operands() -> tuple[JsonObject, ...]:
+def operands(policy_uid: str) -> tuple[JsonObject, ...]:
+    """The DaemonSets that GPU Operator makes for its policy."""
     operands = (
         ("nvidia-device-plugin-daemonset", "device-plugin", f"{PLUGIN_IMAGE}:v0.20.0"),
         (
@@ -175,7 +176,7 @@ def _operands() -> tuple[JsonObject, ...]:
                         "apiVersion": "nvidia.com/v1",
                         "kind": "ClusterPolicy",
                         "name": "cluster-policy",
-                        "uid": "5e0a4d5e-3c0c-4d5c-8a53-0f5a3b1f9c11",
+                        "uid": policy_uid,
                         "controller": True,
                     }
                 ],

@@ -114,7 +114,7 @@ async def _helm_plugin(site: Site) -> None:
     await _joined(site, toolkit=True)
     site.put(manifests.namespace("nvidia-device-plugin"), manifests.helm_plugin())
     site.label("gpu1", {"nvidia.com/gpu.present": "true"})
-    await site.until(lambda: bool(site.control.cluster.list("Pod", "nvidia-device-plugin")))
+    await site.until(lambda: bool(site.pods("nvdp")))
 
 
 async def _gpu_operator(site: Site) -> None:
@@ -125,6 +125,8 @@ async def _gpu_operator(site: Site) -> None:
     gpu.files.write("/run/nvidia/validations/toolkit-ready", b"")
     await site.agent(gpu)
     site.put(*manifests.operator_objects())
+    policy = site.control.cluster.get("ClusterPolicy", "", "cluster-policy") or {}
+    site.put(*manifests.operands(policy["metadata"]["uid"]))
     site.label("gpu1", manifests.OPERATOR_LABELS)
     await site.until(lambda: site.allocatable("gpu1") == 1)
 

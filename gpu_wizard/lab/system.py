@@ -112,7 +112,23 @@ def lay_out(files: FileTree, system: System, hostname: str, machine_id: str, hos
     for name in ("bin", "sbin", "lib"):
         files.directory(f"/usr/{name}")
         files.link(f"usr/{name}", f"/{name}")
-    texts = {
+    texts = _texts(system, hostname, machine_id, hosts)
+    for path, text in texts.items():
+        files.write(path, text.encode())
+    for tool in _TOOLS:
+        files.write(f"/usr/{tool}", Stub(tool.rsplit("/", 1)[-1]).encode(), mode=0o755)
+    for name, description, command in (
+        ("ssh", "OpenBSD Secure Shell server", "/usr/sbin/sshd -D"),
+        ("cron", "Regular background program processing daemon", "/usr/sbin/cron -f"),
+    ):
+        files.write(f"/usr/lib/systemd/system/{name}.service", service_file(description, command))
+        files.write(command.split()[0], Stub("daemon").encode(), mode=0o755)
+        link = f"/etc/systemd/system/multi-user.target.wants/{name}.service"
+        files.link(f"/usr/lib/systemd/system/{name}.service", link)
+
+
+def _texts(system: System, hostname: str, machine_id: str, hosts: str) -> dict[str, str]:
+    return {
         "/etc/os-release": system.os_release,
         "/etc/debian_version": "13.1\n" if system.id == "debian" else "trixie/sid\n",
         "/etc/hostname": f"{hostname}\n",
@@ -139,18 +155,6 @@ def lay_out(files: FileTree, system: System, hostname: str, machine_id: str, hos
         f"/etc/apt/sources.list.d/{system.id}.sources": system.sources,
         f"/usr/share/keyrings/{system.id}-archive-keyring.gpg": "archive keyring\n",
     }
-    for path, text in texts.items():
-        files.write(path, text.encode())
-    for tool in _TOOLS:
-        files.write(f"/usr/{tool}", Stub(tool.rsplit("/", 1)[-1]).encode(), mode=0o755)
-    for name, description, command in (
-        ("ssh", "OpenBSD Secure Shell server", "/usr/sbin/sshd -D"),
-        ("cron", "Regular background program processing daemon", "/usr/sbin/cron -f"),
-    ):
-        files.write(f"/usr/lib/systemd/system/{name}.service", service_file(description, command))
-        files.write(command.split()[0], Stub("daemon").encode(), mode=0o755)
-        link = f"/etc/systemd/system/multi-user.target.wants/{name}.service"
-        files.link(f"/usr/lib/systemd/system/{name}.service", link)
 
 
 def _passwd() -> str:

@@ -172,40 +172,10 @@ class Systemd:
         if state.active == "failed":
             self._settle(state, "inactive", "success")
 
-    def enabled(self, name: str) -> str:
-        """`enabled`, `disabled`, `static` or "" where there is no such unit."""
-        unit = units.load(self._files, name)
-        if unit is None:
-            return ""
-        if not unit.enabled_by:
-            return "static"
-        links = (self._link(name, target) for target in unit.enabled_by)
-        return "enabled" if any(self._files.exists(link) for link in links) else "disabled"
-
-    def enable(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Make the links that start a unit at boot; gives (link, target) of those newly made."""
-        unit = units.load(self._files, name)
-        made = []
-        for target in unit.enabled_by if unit else ():
-            link = self._link(name, target)
-            if unit and not self._files.exists(link):
-                self._files.link(unit.path, link)
-                made.append((link, unit.path))
-        return tuple(made)
-
-    def disable(self, name: str) -> tuple[str, ...]:
-        """Remove the links; gives the paths that were there."""
-        unit = units.load(self._files, name)
-        targets = unit.enabled_by if unit else ("multi-user.target",)
-        gone = [link for target in targets if self._files.exists(link := self._link(name, target))]
-        for link in gone:
-            self._files.remove(link)
-        return tuple(gone)
-
     def boot(self) -> None:
         """Start every enabled unit, waiting for none."""
         for name in units.names(self._files):
-            if self.enabled(name) == "enabled":
+            if units.enabled(self._files, name) == "enabled":
                 self.begin(name)
 
     def shutdown(self) -> list[asyncio.Task[None]]:
@@ -217,10 +187,6 @@ class Systemd:
         self._states.clear()
         self._next_pid = _FIRST_PID
         return ending
-
-    @staticmethod
-    def _link(name: str, target: str) -> str:
-        return f"/etc/systemd/system/{target}.wants/{name}"
 
     @staticmethod
     def _drop(state: UnitState) -> None:

@@ -93,3 +93,40 @@ def _assignments(text: str) -> dict[str, str]:
         if equals and not name.startswith("#"):
             given[name] = value.strip().strip("'\"")
     return given
+
+
+def _link(name: str, target: str) -> str:
+    return f"/etc/systemd/system/{target}.wants/{name}"
+
+
+def enabled(files: Files, name: str) -> str:
+    """`enabled`, `disabled`, `static`, or "" where there is no such unit."""
+    unit = load(files, name)
+    if unit is None:
+        return ""
+    if not unit.enabled_by:
+        return "static"
+    there = any(files.exists(_link(name, target)) for target in unit.enabled_by)
+    return "enabled" if there else "disabled"
+
+
+def enable(files: Files, name: str) -> tuple[tuple[str, str], ...]:
+    """Make the links that start a unit at boot; gives (link, target) of those newly made."""
+    unit = load(files, name)
+    made = []
+    for target in unit.enabled_by if unit else ():
+        link = _link(name, target)
+        if unit and not files.exists(link):
+            files.link(unit.path, link)
+            made.append((link, unit.path))
+    return tuple(made)
+
+
+def disable(files: Files, name: str) -> tuple[str, ...]:
+    """Remove those links; gives the paths that were there."""
+    unit = load(files, name)
+    targets = unit.enabled_by if unit else ("multi-user.target",)
+    gone = tuple(link for target in targets if files.exists(link := _link(name, target)))
+    for link in gone:
+        files.remove(link)
+    return gone

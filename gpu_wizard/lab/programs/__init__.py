@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gpu_wizard.lab.ports import Program
 from gpu_wizard.lab.programs import (
     apt,
+    apt_cache,
+    curl,
     dpkg,
     gpg,
     hardware,
@@ -18,7 +20,8 @@ from gpu_wizard.lab.programs import (
     nvidia_smi,
     session,
     systemctl,
-    web,
+    virtual,
+    wget,
 )
 
 if TYPE_CHECKING:
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
 
 PROGRAMS: dict[str, Callable[[Machine], Program]] = {
     **systemctl.PROGRAMS,
+    **virtual.PROGRAMS,
     **journalctl.PROGRAMS,
     **dpkg.PROGRAMS,
     **apt.PROGRAMS,
+    **apt_cache.PROGRAMS,
     **gpg.PROGRAMS,
-    **web.PROGRAMS,
+    **curl.PROGRAMS,
+    **wget.PROGRAMS,
     **nvidia_smi.PROGRAMS,
     **nvidia_ctk.PROGRAMS,
     **hardware.PROGRAMS,

@@ -185,11 +185,8 @@ def xml(driver: Driver, cards: Sequence[Gpu]) -> str:
     return out + "".join(_xml_card(driver, card) for card in cards) + "</nvidia_smi_log>\n"
 
 
-def _xml_card(driver: Driver, card: Gpu) -> str:
-    mode = "Enabled" if driver.persistence else "Disabled"
-    at = _place(driver, card)
-    return f"""\t<gpu id="{bus_id(at)}">
-\t\t<product_name>{escape(card.name)}</product_name>
+_XML_CARD = """\t<gpu id="{bus}">
+\t\t<product_name>{name}</product_name>
 \t\t<product_brand>NVIDIA RTX</product_brand>
 \t\t<product_architecture>Ampere</product_architecture>
 \t\t<display_active>Disabled</display_active>
@@ -201,20 +198,20 @@ def _xml_card(driver: Driver, card: Gpu) -> str:
 \t\t<mig_devices>
 \t\t\tNone
 \t\t</mig_devices>
-\t\t<uuid>{card.uuid}</uuid>
-\t\t<minor_number>{card.minor}</minor_number>
+\t\t<uuid>{uuid}</uuid>
+\t\t<minor_number>{minor}</minor_number>
 \t\t<vbios_version>94.02.5C.00.04</vbios_version>
 \t\t<pci>
 \t\t\t<pci_device_id>223010DE</pci_device_id>
-\t\t\t<pci_bus_id>{bus_id(at)}</pci_bus_id>
+\t\t\t<pci_bus_id>{bus}</pci_bus_id>
 \t\t</pci>
 \t\t<fan_speed>30 %</fan_speed>
 \t\t<performance_state>P8</performance_state>
 \t\t<fb_memory_usage>
-\t\t\t<total>{card.memory_mib} MiB</total>
+\t\t\t<total>{memory} MiB</total>
 \t\t\t<reserved>624 MiB</reserved>
 \t\t\t<used>4 MiB</used>
-\t\t\t<free>{card.memory_mib - 4} MiB</free>
+\t\t\t<free>{free} MiB</free>
 \t\t</fb_memory_usage>
 \t\t<compute_mode>Default</compute_mode>
 \t\t<utilization>
@@ -237,3 +234,15 @@ def _xml_card(driver: Driver, card: Gpu) -> str:
 \t\t</processes>
 \t</gpu>
 """
+
+
+def _xml_card(driver: Driver, card: Gpu) -> str:
+    return _XML_CARD.format(
+        bus=bus_id(_place(driver, card)),
+        name=escape(card.name),
+        mode="Enabled" if driver.persistence else "Disabled",
+        uuid=card.uuid,
+        minor=card.minor,
+        memory=card.memory_mib,
+        free=card.memory_mib - 4,
+    )
