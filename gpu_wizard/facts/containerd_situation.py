@@ -203,16 +203,13 @@ class Situation:
 
     @property
     def fault(self) -> str:
-        """The first fatal finding of the rendered file as `code key line`, "" where none."""
+        """The first fatal finding of the files as `code key file:line`, "" where none."""
         findings = self.verdict.findings if self.verdict else ()
         fatal = next((finding for finding in findings if finding.fatal), None)
         if fatal is None:
             return ""
-        parts = (
-            fatal.code,
-            fatal.params.get("key") or fatal.params.get("name", ""),
-            f":{fatal.line}" if fatal.line else "",
-        )
+        place = f"{fatal.params.get('file', CONFIG)}:{fatal.line}" if fatal.line else ""
+        parts = (fatal.code, fatal.params.get("key") or fatal.params.get("name", ""), place)
         return " ".join(part for part in parts if part)
 
     @property

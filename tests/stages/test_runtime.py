@@ -303,6 +303,16 @@ def test_notes(facts: RuntimeFacts, note: str) -> None:
     assert note in [each.code for each in assessment.notes]
 
 
+def test_a_fault_for_the_next_start_names_file_and_line() -> None:
+    facts = replace(
+        GOOD, files=files(PLAIN_136, other="version = 3\n[x"), node=node("containerd://2.3.2")
+    )
+    (note,) = (
+        each for each in STAGE.assess(facts, SPEC).notes if each.code == "runtime.next-start-fails"
+    )
+    assert note.params["text"] == f"toml-broken {DROPINS_V3}/10-x.toml:2"
+
+
 def wanting(binary: str) -> Spec:
     return replace(SPEC, options=StageOptions(runtime=RuntimeOptions(binary)))
 
