@@ -40,21 +40,9 @@ def checked_key_steps(
 
     A step that fails leaves nothing behind: the fetched file goes with its undo.
     """
-    get = _WGET if downloader == "wget" else _CURL
     place = _DEARMOR if binary else _COPY
     return (
-        Step(
-            "toolkit.key-fetch",
-            Run(
-                ("sh", "-c", get, "sh", FOLDER, FETCHED, url),
-                environment=environment,
-                timeout_seconds=180.0,
-            ),
-            undo=(Run(("rm", "-f", FETCHED)),),
-            revert=True,
-            change=False,
-            params={"url": url},
-        ),
+        _fetch(url, downloader, environment),
         Step(
             "toolkit.key-check",
             Run(("sh", "-c", _CHECK, "sh", FETCHED, fingerprint)),
@@ -69,3 +57,15 @@ def checked_key_steps(
             params={"file": target},
         ),
     )
+
+
+def _fetch(url: str, downloader: str, environment: Environment) -> Step:
+    get = _WGET if downloader == "wget" else _CURL
+    run = Run(
+        ("sh", "-c", get, "sh", FOLDER, FETCHED, url),
+        environment=environment,
+        timeout_seconds=180.0,
+    )
+    undo = (Run(("rm", "-f", FETCHED)),)
+    params = {"url": url}
+    return Step("toolkit.key-fetch", run, undo=undo, revert=True, change=False, params=params)
