@@ -19,6 +19,7 @@ _CONNECT_SECONDS = "4"
 _WHOLE_SECONDS = "8"
 _NO_PROGRAM = 127
 _CURL_STATES = {3: "bad-url", 5: "unresolved", 6: "unresolved", 28: "timed-out", 35: "not-tls"}
+_CURL_CONNECT = 7
 _CURL_STATES |= {52: "not-tls", 55: "not-tls", 56: "not-tls"}
 """Source: curl(1), EXIT CODES."""
 _TEXTS = (
@@ -50,14 +51,16 @@ def parse_curl(answer: Output) -> Fact[ServerPort]:
     status = int(code) if code.isdigit() else 0
     if answer.status == 0 and status:
         return Known(_answered(status, body))
-    state = _CURL_STATES.get(answer.status) or _by_text(answer.error_text)
-    return Known(ServerPort(state)) if answer.status else Unknown("unreadable")
+    if answer.status == _CURL_CONNECT:
+        return Known(ServerPort(_by_text(answer.error_text)))
+    state = _CURL_STATES.get(answer.status)
+    return Known(ServerPort(state)) if state else _unread(answer)
 
 
 def parse_wget(answer: Output) -> Fact[ServerPort]:
     """Read the body of `/cacerts` as wget prints it; absent where there is no wget.
 
-    Source: wget(1), EXIT STATUS: 5 TLS, 8 an error status of the server.
+    Source: wget(1), EXIT STATUS: 4 network, 5 TLS, 8 an error status of the server.
     """
     match answer.status:
         case n if n == _NO_PROGRAM:
@@ -69,8 +72,14 @@ def parse_wget(answer: Output) -> Fact[ServerPort]:
         case 8:
             found = re.search(r"ERROR (\d{3})", answer.error_text)
             return Known(_answered(int(found[1]) if found else 500, b""))
-        case _:
+        case 4:
             return Known(ServerPort(_by_text(answer.error_text)))
+        case _:
+            return _unread(answer)
+
+
+def _unread(answer: Output) -> Unknown:
+    return Unknown("unreadable", answer.error_text.strip()[-200:])
 
 
 def _answered(status: int, body: bytes) -> ServerPort:

@@ -178,3 +178,11 @@ def test_one_of_both_is_enough() -> None:
 
 def test_an_answer_without_a_status_is_not_read() -> None:
     assert parse_curl(Output(0, b"garbage", b"")) == Unknown("unreadable")
+
+
+@pytest.mark.parametrize("status", [1, 2, 3])
+def test_a_program_that_does_not_know_its_options_saw_nothing(status: int) -> None:
+    answer = Output(status, b"", b"unrecognized option: --no-proxy")
+    assert parse_wget(answer) == Unknown("unreadable", "unrecognized option: --no-proxy")
+    if status != 3:
+        assert isinstance(parse_curl(answer), Unknown)
