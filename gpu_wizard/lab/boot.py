@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from gpu_wizard.lab.coreutils.index import UTILITIES
 from gpu_wizard.lab.files import FileTree
-from gpu_wizard.lab.kernel import BINARY, Kernel, Run, Utility
+from gpu_wizard.lab.kernel import Kernel, Run, Utility, stub
 from gpu_wizard.lab.ports import Computer
 from gpu_wizard.lab.shell import perform_other
 from gpu_wizard.lab.tools import OTHERS, READERS
@@ -19,7 +19,7 @@ def boot(computer: Computer, without: Collection[str] = ()) -> Kernel:
     """The kernel of a computer; puts what a Debian has anyway into its file tree.
 
     `without`: programs that this one lacks (`sudo`). A program of the lab's own is there as long
-    as its file in /usr/bin is: the world may remove it, or write `BINARY` there, at any time.
+    as its file in /usr/bin is: the world may remove it, or write `stub(NAME)` there, at any time.
 
     Raises: TypeError if `computer.files` is not a `FileTree`.
     """
@@ -36,7 +36,7 @@ def boot(computer: Computer, without: Collection[str] = ()) -> Kernel:
     for name in programs:
         path = f"/usr/bin/{name}"
         if name not in without and not files.exists(path):
-            files.write(path, BINARY, mode=0o4755 if name in ("sudo", "su") else 0o755)
+            files.write(path, stub(name), mode=0o4755 if name in ("sudo", "su") else 0o755)
     for user in computer.users.values():
         if not files.exists(user.home):
             files.directory(user.home, mode=0o700, owner=user.name)

@@ -20,13 +20,18 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Where programs are looked for when nobody says otherwise."""
 _USER_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 """Debian's PATH for a user who logs in over SSH."""
-BINARY = b"\x7fELF\x02\x01\x01"
-"""What stands in the files of programs that the lab itself performs."""
+STUB = b"#!/bin/sh\n# performed by the practice lab\n"
+"""What the files of programs that the lab performs start with."""
 SUDO_GROUP = 27
 """Debian's number for the group whose members may use sudo."""
 
 
 _STDIN = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+
+
+def stub(name: str) -> bytes:
+    """The file of a program that the lab performs; an interpreter that opens it starts `name`."""
+    return STUB + f'exec {name} "$@"\n'.encode()
 
 
 @dataclass

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from bashkit import Bash, CommandContext
 
 from gpu_wizard.lab.dollar import NAME, PID, rewritten
-from gpu_wizard.lab.kernel import BINARY, PATH, Run
+from gpu_wizard.lab.kernel import PATH, STUB, Run
 from gpu_wizard.lab.mount import as_file_system
 from gpu_wizard.lab.prelude import HELD, prelude
 from gpu_wizard.lab.private import PRIVATE, Reading
@@ -25,6 +25,10 @@ _NO_LIMIT = 10**9
 _NOT_FOUND = 127
 _BROKEN_PIPE = 141
 """What a writer into a closed pipe ends with: 128 + SIGPIPE."""
+
+
+_BY_PATH = ("sh", "dash", "bash", "kill")
+"""Programs whose files bashkit does not get to open, or whose names it takes for its own."""
 
 
 @dataclass
@@ -88,10 +92,9 @@ class Shell:
         )
         self.run.process.stop = self._bash.cancel
         self._bash.mount("/", as_file_system(view))
-        self._add(*(HIDDEN - {self.spared}))
-        for name in kernel.utilities:
-            bare = () if name in NATIVE or name == self.spared else (name,)
-            self._add(*bare, f"/usr/bin/{name}", f"/bin/{name}", f"/usr/sbin/{name}")
+        self._add(*(kernel.utilities.keys() - NATIVE - {self.spared}))
+        for name in _BY_PATH:
+            self._add(f"/usr/bin/{name}", f"/bin/{name}")
         for name, private in PRIVATE.items():
             self._bash.add_command(name, self._own(private))
         self._bash.add_command("__line", self._own(self._line))
@@ -104,6 +107,7 @@ class Shell:
 
     async def held(self, reading: Reading, arguments: tuple[str, ...] = ()) -> int:
         """Run the commands that come on standard input, each as soon as it is complete."""
+        self._add(*HIDDEN)
         self._bash.add_command("__more", self._own(reading.more))
         self._bash.add_command("__text", self._own(reading.text))
         await self._begin()
@@ -140,6 +144,7 @@ class Shell:
         await self._bash.execute(start)
 
     async def _execute(self, text: str) -> int:
+        self._add(*(name for name in HIDDEN if name in text and name != self.spared))
         result = await self._bash.execute(text, stdout=self.run.out, stderr=self.run.err)
         return result.exit_code
 
@@ -232,7 +237,7 @@ async def perform_other(run: Run) -> int:
             content = run.view.read(run.path(path))
         except OSError as problem:
             return await _complain(run, f"{name}: {problem.strerror}", 126)
-    if content and not content.startswith(BINARY):
+    if content and not content.startswith(STUB):
         return await run.become((*_interpreter(content), run.path(path or name), *run.argv[1:]))
     if bare in READERS | OTHERS and name in (bare, f"/bin/{bare}", f"/usr/bin/{bare}"):
         return await Shell(run, spared=bare).tool()

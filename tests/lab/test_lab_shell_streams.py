@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.lab.boot import boot
-from gpu_wizard.lab.kernel import BINARY
+from gpu_wizard.lab.kernel import stub
 from gpu_wizard.lab.ports import Call
 from tests.lab.plain_computer import PlainComputer, fresh, outcome, start
 
@@ -250,6 +250,6 @@ async def test_a_machine_without_sudo() -> None:
         kernel, "command -v sudo; sudo -n true; echo $?; ls /usr/bin/sudo", "ops"
     )
     assert result.out == b"127\n"
-    kernel.computer.files.write("/usr/bin/sudo", BINARY, mode=0o4755)
+    kernel.computer.files.write("/usr/bin/sudo", stub("sudo"), mode=0o4755)
     result = await outcome(kernel, "command -v sudo; sudo -n id -u", "ops")
     assert result.out == b"/usr/bin/sudo\n0\n"
