@@ -18,14 +18,14 @@ from gpu_wizard.model.spec import Spec
 _CONNECT_SECONDS = "4"
 _WHOLE_SECONDS = "8"
 _NO_PROGRAM = 127
-_CURL_STATES = {3: "bad-url", 5: "unresolved", 6: "unresolved", 28: "timed-out", 35: "not-tls"}
 _CURL_CONNECT = 7
+_CURL_STATES = {3: "bad-url", 5: "unresolved", 6: "unresolved", 28: "timed-out", 35: "not-tls"}
 _CURL_STATES |= {52: "not-tls", 55: "not-tls", 56: "not-tls"}
 """Source: curl(1), EXIT CODES."""
 _TEXTS = (
     ("refused", re.compile(r"refused", re.IGNORECASE)),
     ("no-route", re.compile(r"no route to host|network is unreachable|host is unreachable", re.IGNORECASE)),
-    ("unresolved", re.compile(r"resolve|not known", re.IGNORECASE)),
+    ("unresolved", re.compile(r"unable to resolve|not known", re.IGNORECASE)),
     ("timed-out", re.compile(r"timed out", re.IGNORECASE)),
     ("not-tls", re.compile(r"establish SSL", re.IGNORECASE)),
 )  # fmt: skip

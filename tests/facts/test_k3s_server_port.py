@@ -144,7 +144,7 @@ def test_a_name_that_does_not_resolve(program: str) -> None:
     [
         (7, "* connect to 10.0.0.1 port 6443 failed: No route to host", "no-route"),
         (7, "* connect to 10.0.0.1 port 6443 failed: Connection refused", "refused"),
-        (7, "curl: (7) Failed to connect", "unreachable"),
+        (7, "* Host s:6443 was resolved.\ncurl: (7) Failed to connect", "unreachable"),
         (28, "curl: (28) Connection timed out after 4000 milliseconds", "timed-out"),
         (3, "curl: (3) URL using bad/illegal format", "bad-url"),
         (35, "curl: (35) OpenSSL: wrong version number", "not-tls"),
