@@ -29,9 +29,9 @@ class _Asked:
 def _parsed(words: list[str]) -> _Asked:
     """Raises: ValueError for an option that there is not."""
     asked, command = _Asked(), False
-    while words and words[0][:1] in "-+" and len(words[0]) > 1:
+    while words and words[0][:1] in "-+" and words[0] != "+":
         word = words.pop(0)
-        if word == "--":
+        if word in ("--", "-"):  # `curl … | sh -`: a lone dash ends the options, as `--` does
             break
         if word in _LONG:
             continue
