@@ -48,7 +48,9 @@ def _split(template: str) -> list[Piece]:
     rest = template[position:]
     if "{{" in rest:
         line = template.count("\n", 0, position + rest.index("{{")) + 1
-        raise TemplateError(f"{line}: unclosed action", parsing=True)
+        lone = "}" in rest.partition("{{")[2]
+        fault = 'unexpected "}" in operand' if lone else "unclosed action"
+        raise TemplateError(f"{line}: {fault}", parsing=True)
     pieces.append(Piece(rest.lstrip() if trim else rest, 0, 0, action=False))
     return pieces
 

@@ -14,6 +14,7 @@ from gpu_wizard.lab import folder, sshd
 from gpu_wizard.lab.clock import ScaledClock
 from gpu_wizard.lab.cluster.server import ClusterServer
 from gpu_wizard.lab.folder import Access
+from gpu_wizard.lab.kubectl.program import Kubectl
 from gpu_wizard.lab.machine import Machine
 from gpu_wizard.lab.pki import Authority
 from gpu_wizard.lab.releases import DEFAULT_RELEASE, RELEASES
@@ -110,6 +111,7 @@ class Lab:
             k3s_version=self._version,
             distribution=self._system,
         )
+        world.kubectl = Kubectl(api.cluster, self._version).on
         self._site = Site(world)
         self._stack.push_async_callback(world.close)
         await self._build(self._site)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gpu_wizard.lab import system
 from gpu_wizard.lab.k3s_control import ControlPlane
 from gpu_wizard.lab.machine import Machine
 from gpu_wizard.lab.network import Reply
-from gpu_wizard.lab.ports import Clock, ClusterPort, Gpu, Program
+from gpu_wizard.lab.ports import Clock, ClusterPort, Files, Gpu, Program
 from gpu_wizard.lab.releases import DEFAULT_RELEASE
 from gpu_wizard.lab.system import System
 
@@ -37,8 +39,8 @@ class World:
         self.names: dict[str, str] = {"control": SERVER_ADDRESS}
         """Host names of the lab's network and their addresses."""
         self.internet = True
-        self.kubectl: Program | None = None
-        """The cluster's kubectl, run by `k3s kubectl`."""
+        self.kubectl: Callable[[Files], Program] | None = None
+        """The cluster's kubectl, for a machine with these files; run by `k3s kubectl`."""
 
     def add(self, hostname: str, address: str, cards: tuple[Gpu, ...] = ()) -> Machine:
         """Put a freshly installed machine into the world."""

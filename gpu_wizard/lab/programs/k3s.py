@@ -116,7 +116,7 @@ class K3s:
         if kubectl is None:
             await call.err(b"error: kubectl is not part of this lab\n")
             return 1
-        return await kubectl(_Renamed(call, ["kubectl", *words]))
+        return await kubectl(files)(_Renamed(call, ["kubectl", *words]))
 
     async def _crictl(self, call: Call, words: list[str]) -> int:
         runtimes = self._machine.node.runtimes
