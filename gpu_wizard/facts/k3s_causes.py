@@ -76,7 +76,7 @@ SIGNS: tuple[Sign, ...] = (
     _contact("server-missing", r"--server is required"),
     _contact("server-not-https", r"only https:// URLs are supported"),
     _contact("server-not-tls", _CA_CERTS + r".*first record does not look like a TLS handshake"),
-    _contact("server-not-k3s", _CA_CERTS + r"https?://\S+/cacerts: (?P<status>\d{3})"),
+    _contact("server-not-k3s", _CA_CERTS + r"https?://\S+/cacerts: (?P<status>[1-4]\d\d)"),
     _contact("server-unreachable", _CA_CERTS, times=3),
     _contact(
         "certificate-time",
@@ -130,7 +130,7 @@ SIGNS: tuple[Sign, ...] = (
         "server-not-ready",
         Phase.CONTACT,
         re.compile(r"agent configuration; server is not ready: (?P<text>[^\n]{1,160})"),
-        times=3,
+        times=4,
         general=True,
     ),
     Sign(

@@ -112,6 +112,15 @@ def test_few_refusals_at_first_are_no_fault() -> None:
     assert code_of(read("\n".join(start + said[:3]))) == "server-unreachable"
 
 
+def test_server_that_is_just_restarting_is_not_called_a_stranger() -> None:
+    line = (
+        '1795646543.9 gpu2 k3s[1]: level=error msg="Failed to validate connection to cluster at https://s:6443:'
+        ' failed to get CA certs: https://127.0.0.1:6444/cacerts: 503 Service Unavailable"'
+    )
+    assert code_of(read(line)) == "none"
+    assert code_of(read("\n".join([line] * 3))) == "server-unreachable"
+
+
 def test_retry_that_succeeded_is_no_fault() -> None:
     refused = body("1.34.3-14-connection-refused")
     joined = body("1.34.3-10-short-token-password")[1:]
