@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from typing import Any
 
@@ -139,7 +140,8 @@ class Session(asyncssh.SSHServerSession[Any]):
             await at.out(b"> " if continued else f"{name}:{place}{sign} ".encode())
 
         shell = Shell(run, posix=False, name="bash")
-        status = await shell.held(Reading(self.feed.input, prompt))
+        with contextlib.closing(shell):
+            status = await shell.held(Reading(self.feed.input, prompt))
         await self._out(b"logout\n")
         return status
 

@@ -7,6 +7,7 @@ the prelude's `read`, meeting the mark, turn to the input that the process was g
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,14 @@ class Shell:
         self._bash.add_command("__done", self._own(lambda _run: _done(finished)))
         return await self._execute(f"__feed | {{ {words}; __s=$?; __done; exit $__s; }}")
 
+    def close(self) -> None:
+        """Let the interpreter go.
+
+        It holds its commands, which hold this shell, and Python's collector can't see through it.
+        """
+        self.run.process.stop = None
+        del self._bash
+
     async def trapped(self, script: str) -> int:
         """Run what a shell does on a signal, after what it was doing was stopped."""
         self._bash.clear_cancel()
@@ -240,7 +249,8 @@ async def perform_other(run: Run) -> int:
     if content and not content.startswith(STUB):
         return await run.become((*_interpreter(content), run.path(path or name), *run.argv[1:]))
     if bare in READERS | OTHERS and name in (bare, f"/bin/{bare}", f"/usr/bin/{bare}"):
-        return await Shell(run, spared=bare).tool()
+        with contextlib.closing(Shell(run, spared=bare)) as shell:
+            return await shell.tool()
     if "/" in name and run.view.exists(run.path(name)):
         return await _complain(run, f"{name}: Permission denied", 126)
     reason = "No such file or directory" if "/" in name else "command not found"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import signal
 from dataclasses import dataclass, replace
@@ -80,6 +81,13 @@ async def interpret(
     """Run a script, or with None what standard input holds, in a shell of its own."""
     posix = run.argv[0].rpartition("/")[2] != "bash"
     shell = Shell(replace(run, inherits=None), posix, name, one_command(script))
+    with contextlib.closing(shell):
+        return await _interpreted(run, shell, script, arguments, options)
+
+
+async def _interpreted(
+    run: Run, shell: Shell, script: str | None, arguments: tuple[str, ...], options: str
+) -> int:
     try:
         if script is None:
             status = await shell.held(Reading(run.streams.input), arguments)
