@@ -42,7 +42,7 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.faces.check_config import check_config
 
             return check_config(
-                Path(arguments.file), arguments.containerd, arguments.root, as_json=arguments.json
+                Path(arguments.file), arguments.containerd, arguments.root, as_json=arguments.json, language=arguments.lang
             )
         case _:
             from gpu_wizard.cli.arguments import parser
