@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,7 +82,8 @@ class Bed:
             authority=authority.pem,
         )
         self.machines: dict[str, Machine] = {}
-        self._next = 21
+        self._addresses = (f"10.123.0.{number}" for number in itertools.cycle(range(21, 99)))
+        self._adding = threading.Lock()
 
     @property
     def server(self) -> Machine:
@@ -94,8 +97,8 @@ class Bed:
 
     def add(self, name: str, *, cards: int = 0, address: str = "", disk_mb: int = 4096) -> Machine:
         """A booted machine of that name with so many cards, driver loaded."""
-        if not address:
-            address, self._next = f"10.123.0.{self._next}", self._next + 1
+        with self._adding:
+            address = address or next(self._addresses)
         machine = Machine(name, address, self.supplies, {SERVER[1]: SERVER[0]}, disk_mb)
         machine.make()
         self.machines[name] = machine

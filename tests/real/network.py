@@ -30,20 +30,30 @@ def make_bridge() -> None:
     ip("link", "set", BRIDGE, "up")
 
 
+def _cable(address: str) -> str:
+    """The host's end of a machine's cable; an interface's name has room for 15 characters."""
+    return f"v{address.rpartition('.')[2]}"
+
+
 def plug_in(name: str, address: str) -> None:
     """A namespace `name` with an interface `host0` of that address."""
     ip("netns", "add", name)
-    ip("link", "add", f"v-{name}", "type", "veth", "peer", "name", "host0", "netns", name)
-    ip("link", "set", f"v-{name}", "master", BRIDGE, "up")
+    ip("link", "add", _cable(address), "type", "veth", "peer", "name", "host0", "netns", name)
+    ip("link", "set", _cable(address), "master", BRIDGE, "up")
     ip("-n", name, "link", "set", "lo", "up")
     ip("-n", name, "addr", "add", f"{address}/24", "dev", "host0")
     ip("-n", name, "link", "set", "host0", "up")
     ip("-n", name, "route", "add", "default", "via", GATEWAY)
 
 
-def cable(name: str, *, connected: bool) -> None:
-    """Pulls a machine's cable, or puts it back."""
-    ip("link", "set", f"v-{name}", "up" if connected else "down")
+def pull_cable(address: str) -> None:
+    """The machine hears nothing any more."""
+    ip("link", "set", _cable(address), "down")
+
+
+def put_cable_back(address: str) -> None:
+    """The machine hears again."""
+    ip("link", "set", _cable(address), "up")
 
 
 def unplug(name: str) -> None:
