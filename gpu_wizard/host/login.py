@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import asyncssh
 
+from gpu_wizard.host.keys import readable, unlock
 from gpu_wizard.host.known_hosts import HostKey, KnownKey, fingerprint, known_keys, remember
 from gpu_wizard.host.ssh_errors import is_denial, translated
 from gpu_wizard.host.target import SshOptions, SshTarget
@@ -42,11 +43,15 @@ _KEY_TYPES = (
 
 @dataclass
 class Login:
-    """A connection, and those of the jump hosts that carry it. `password`: the one that was accepted."""
+    """A connection, and those of the jump hosts that carry it.
+
+    What a person gave to get in is kept for the next time: `password`, and `keys` that had a passphrase.
+    """
 
     connection: asyncssh.SSHClientConnection
     jumps: tuple[asyncssh.SSHClientConnection, ...] = ()
     password: Secret | None = None
+    keys: Sequence[asyncssh.SSHKey] = ()
 
     async def close(self) -> None:
         """Close all of them; a host that does not answer to that is not waited for."""
@@ -57,23 +62,28 @@ class Login:
                     await one.wait_closed()
 
 
-async def log_in(target: SshTarget, options: SshOptions) -> Login:
-    """Connect, through jump hosts where configured. Raises: UnreachableError, TrustError, AccessError."""
+async def log_in(
+    target: SshTarget, options: SshOptions, keys: Sequence[asyncssh.SSHKey] = ()
+) -> Login:
+    """Connect, through jump hosts where configured; `keys`: opened for an earlier login.
+
+    Raises: UnreachableError, TrustError, AccessError.
+    """
     jumps: list[asyncssh.SSHClientConnection] = []
     try:
         route = await _settings(target, options)
         for name in _jump_names(route.tunnel):
             via = jumps[-1] if jumps else None
             hop = SshTarget.parse(name)
-            jumps.append(await _Attempts(hop, replace(options, password=None), via).connect())
+            jumps.append(await _Attempts(hop, replace(options, password=None), via, keys).connect())
         via = jumps[-1] if jumps else None
-        attempts = _Attempts(target, options, via)
+        attempts = _Attempts(target, options, via, keys)
         connection = await attempts.connect()
     except BaseException:
         for jump in jumps:
             jump.close()
         raise
-    return Login(connection, tuple(jumps), attempts.password)
+    return Login(connection, tuple(jumps), attempts.password, attempts.unlocked)
 
 
 def _jump_names(tunnel: object) -> list[str]:
@@ -94,7 +104,7 @@ def _arguments(target: SshTarget, options: SshOptions) -> dict[str, Any]:
     if options.config_file is not None:
         arguments["config"] = [str(options.config_file)]
     if options.identity_files:
-        arguments["client_keys"] = [str(file) for file in options.identity_files]
+        arguments["client_keys"] = readable(options.identity_files)
     return arguments
 
 
@@ -152,6 +162,7 @@ class _Attempts:
     target: SshTarget
     options: SshOptions
     via: asyncssh.SSHClientConnection | None
+    unlocked: Sequence[asyncssh.SSHKey] = ()
     password: Secret | None = field(default=None, init=False)
     shown: HostKey | None = field(default=None, init=False)
     trouble: TrustError | None = field(default=None, init=False)
@@ -175,6 +186,8 @@ class _Attempts:
                 if not is_denial(error):
                     raise translated(error, self.target) from error
                 tries += 1
+                if tries == 1 and await self._unlock(settings):
+                    continue
                 self.password = await self._ask_password(client, settings.username, tries)
                 if self.password is None:
                     raise self._denied(settings.username) from error
@@ -200,6 +213,8 @@ class _Attempts:
             "known_hosts": ([], authorities, []),
             "tunnel": self.via,
         }
+        if self.unlocked:
+            arguments["client_keys"] = [*arguments.get("client_keys", ()), *self.unlocked]
         if not authorities:
             arguments["server_host_key_algs"] = self.types
         loop = asyncio.get_running_loop()
@@ -244,6 +259,14 @@ class _Attempts:
                 "known-hosts-not-written",
                 f"{shown.file} could not be written: {error.strerror}.",
             ) from error
+
+    async def _unlock(self, settings: asyncssh.SSHClientConnectionOptions) -> bool:
+        """Whether a person opened another private key that has a passphrase."""
+        if self.options.ask_password is None or self.unlocked:
+            return False
+        configured = [*self.options.identity_files, *settings.config.get("IdentityFile", ())]  # type: ignore[misc]  # the library says object
+        self.unlocked = await unlock(configured, self.options.ask_password)
+        return bool(self.unlocked)
 
     async def _ask_password(self, client: _Client, user: str, tries: int) -> Secret | None:
         ask = self.options.ask_password

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -23,8 +24,9 @@ from gpu_wizard.model.line import Stream
 OPEN_SECONDS = 30.0
 """For a channel on an open connection; a dead connection is noticed by its keepalive after 45 s at most."""
 
-WINDOW_BYTES = 4 << 20
-"""What the host may send ahead of who reads it: 100 MB/s at a round trip of 40 ms."""
+WINDOW_BYTES = 1 << 20
+"""What the host may send ahead of who reads it: 25 MB/s at a round trip of 40 ms. A flood costs 6 MB of memory
+with it, and 70 MB with a window of 4 MB (asyncssh 2.24)."""
 
 _LOST = (OSError, asyncssh.DisconnectError)
 
@@ -80,6 +82,7 @@ class SshTransport:
         self._target = target
         self._options = options
         self._login: Login | None = None
+        self._keys: Sequence[asyncssh.SSHKey] = ()
         self._connecting = asyncio.Lock()
 
     @property
@@ -139,7 +142,8 @@ class SshTransport:
         async with self._connecting:
             if self._login is None or self._login.connection.is_closed():
                 await self.close()
-                self._login = await log_in(self._target, self._options)
+                self._login = await log_in(self._target, self._options, self._keys)
+                self._keys = self._login.keys
                 # Nobody is asked again when the connection is opened anew.
                 self._options = replace(
                     self._options, password=self._login.password, ask_password=None

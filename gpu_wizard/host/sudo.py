@@ -122,6 +122,8 @@ class RootAttempt:
 def _reason(text: str, status: int | None, *, sent: bool) -> tuple[str, str]:
     """Why sudo ended without a root shell. Source: sudo 1.9.13 and sudo-rs 0.2 with `LC_ALL=C`."""
     refusals = ("not in the sudoers", "not allowed", "may not run", "i'm afraid i can't do that")
+    if not text.strip() and (status is None or status > 128):
+        return "sudo-no-answer", "The shell on the host ended before sudo answered"
     if status == 127 and "sudo: " not in text:
         return "sudo-missing", "There is no sudo, and the login user is not root"
     if "must have a tty" in text:

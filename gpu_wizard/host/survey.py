@@ -59,8 +59,8 @@ class Survey:
         process = await self._transport.open(f"exec sh -c {shlex.quote(command)}")
         output = Output(process, ANSWER_BYTES)
         try:
-            answers, hung = await self._listen(plain, token, output)
-            if root and not hung:
+            answers, whole = await self._listen(plain, token, output)
+            if root and whole:
                 answers |= await self._ask_as_root(rooted, root, output)
             return answers
         finally:
@@ -82,7 +82,10 @@ class Survey:
     async def _listen(
         self, asks: Mapping[int, HostAsk], token: Token, output: Output
     ) -> tuple[dict[int, HostAnswer], bool]:
-        """The answers as they come, and whether a question hung, which is then the last one answered."""
+        """The answers as they come, and whether the script is still there for more.
+
+        A question that hangs ends it, and is the last one answered.
+        """
         marks, clock = Marks(token), asyncio.get_running_loop().time
         answers: dict[int, HostAnswer] = {}
         for number, asked in asks.items():
@@ -96,9 +99,9 @@ class Survey:
                 if ended:
                     return answers | await self._unanswered(asks, answers, output), False
                 if not await output.more(max(0.0, end - clock())):
-                    return answers | {number: Unknown("timed-out")}, True
+                    return answers | {number: Unknown("timed-out")}, False
             answers[number] = _answer(asked, given, clock() - began, self._secrets)
-        return answers, False
+        return answers, True
 
     async def _unanswered(
         self, asks: Mapping[int, HostAsk], answers: Mapping[int, HostAnswer], output: Output

@@ -37,7 +37,7 @@ def cleaned(parts: list[bytes], known: Secrets) -> str:
     return "".join(chunk.text for chunk in (*chunks, cleaner.end()) if chunk)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.lists(PIECES, max_size=6), max_size=12))
 def test_borders_change_nothing(parts: list[list[bytes]]) -> None:
     known = secrets(b"s3cret", b"s3cret-longer", b"ecret")
@@ -49,7 +49,7 @@ def test_borders_change_nothing(parts: list[list[bytes]]) -> None:
     assert "s3cret" not in text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_any_bytes_in_two_pieces(data: bytes, cut: int) -> None:
     assert cleaned([data[:cut], data[cut:]], Secrets()) == cleaned([data], Secrets())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -37,7 +38,7 @@ async def works(host: SshHost) -> bool:
 async def trouble(target: SshTarget, options: SshOptions) -> WizardError:
     with pytest.raises(WizardError) as caught:
         await connect(target, options)
-    assert caught.value.where.host
+    assert str(caught.value.where)
     return caught.value
 
 
@@ -181,6 +182,50 @@ async def test_password_given_or_asked_for(sshd: Sshd, make_user: MakeUser, tmp_
     assert await works(await connect(sshd.target(user), asked))
     assert len(prompts) == 2
     assert all(user in prompt for prompt in prompts)
+
+
+async def test_a_key_with_a_passphrase(sshd: Sshd, tmp_path: Path) -> None:
+    pytest.importorskip("bcrypt", reason="OpenSSH's own key encryption needs bcrypt")
+    locked = tmp_path / "locked"
+    shutil.copy(sshd.key, locked)
+    locked.chmod(0o600)
+    change = ["ssh-keygen", "-q", "-p", "-N", "canary-Phrase", "-P", "", "-f", str(locked)]
+    subprocess.run(change, check=True, capture_output=True)
+    answers = [Secret(b"wrong"), Secret(b"canary-Phrase")]
+    prompts: list[str] = []
+
+    async def person(prompt: str) -> Secret:
+        prompts.append(prompt)
+        return answers[len(prompts) - 1]
+
+    asked = sshd.options(identity_files=(locked,), ask_password=person)
+    host = await connect(sshd.target(), asked)
+    assert await works(host)
+    assert await works(host)
+    assert prompts == [f"Passphrase of {locked}"] * 2
+    error = await trouble(sshd.target(), sshd.options(identity_files=(locked,)))
+    assert error.code == "login-refused"
+    assert "ssh-add" in error.next_step
+    error = await trouble(sshd.target(), sshd.options(identity_files=(sshd.known_hosts,)))
+    assert error.code == "bad-identity-file"
+
+
+async def test_a_host_key_signed_by_an_authority(login_key: Path, tmp_path: Path) -> None:
+    authority = make_key(tmp_path / "authority")
+    make_key(tmp_path / "host_key")
+    sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "id", "-h", "-n", "127.0.0.1"]
+    subprocess.run([*sign, str(tmp_path / "host_key.pub")], check=True, capture_output=True)
+    file = tmp_path / "known"
+    with running_sshd(
+        tmp_path, login_key, f"HostCertificate {tmp_path}/host_key-cert.pub"
+    ) as server:
+        key = (tmp_path / "authority.pub").read_text()
+        file.write_text(f"@cert-authority [127.0.0.1]:{server.port} {key}")
+        assert await works(await connect(server.target(), server.options(known_hosts=file)))
+        other = make_key(tmp_path / "other")
+        file.write_text(f"@cert-authority * {Path(f'{other}.pub').read_text()}")
+        error = await trouble(server.target(), server.options(known_hosts=file))
+        assert isinstance(error, TrustError)
 
 
 async def test_login_refused(sshd: Sshd, tmp_path: Path) -> None:

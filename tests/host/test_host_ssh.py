@@ -339,6 +339,29 @@ async def test_a_noisy_login(sshd: Sshd, make_user: MakeUser) -> None:
     await host.close()
 
 
+async def test_a_script_that_dies_half_way(sshd: Sshd, make_user: MakeUser, tmp_path: Path) -> None:
+    """What was answered stays; the rest is not known, never absent."""
+    user = make_user(rule="USER ALL=(ALL:ALL) NOPASSWD: ALL")
+    bashrc = Path(f"~{user}").expanduser() / ".bashrc"
+    bashrc.write_text("{ sleep 1; kill -9 $$; } >/dev/null 2>&1 &\n")
+    tmp_path.chmod(0o755)
+    host = await connect(sshd.target(user), sshd.options())
+    answers = await host.ask(
+        [
+            Command(("uname", "-s")),
+            Command(("curl", "--max-time", "9", "telnet://127.0.0.1:22222")),
+            Command(("journalctl", "-f"), timeout_seconds=9),
+            Files(("/etc/hostname",)),
+            Command(("uname", "-s"), root=True),
+        ]
+    )
+    await host.close()
+    assert answers[0] == Output(0, b"Linux\n", b"")
+    lost = [answer for answer in answers[1:] if isinstance(answer, Unknown)]
+    assert {answer.code for answer in lost} <= {"no-answer", "sudo-no-answer"}
+    assert len(lost) >= 2
+
+
 async def test_no_shell(sshd: Sshd, make_user: MakeUser) -> None:
     host = await connect(sshd.target(make_user(shell="/usr/sbin/nologin")), sshd.options())
     answer = (await host.ask([Command(("true",))]))[0]
