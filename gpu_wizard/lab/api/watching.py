@@ -87,7 +87,8 @@ async def _live(
     while (left := over - loop.time()) > 0:
         wait = left if said else max(0.0, left - _LAST_WORD)
         try:
-            change = await asyncio.wait_for(queue.get(), wait)
+            async with asyncio.timeout(wait):
+                change = await queue.get()
         except TimeoutError:
             if not said:
                 said = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -40,6 +39,8 @@ class Cluster:
         self.events = Recorder(self.registry)
         self.available = True
         """False while no API server answers; controllers and kubelets then stand still too."""
+        self.starting = False
+        """True where the server answers, but only 503."""
         self.told_available: list[AvailabilityListener] = []
         self._authority = authority_pem
         self._kubelets: dict[str, Kubelet] = {}
@@ -112,6 +113,7 @@ class Cluster:
         answered 503, `apiserver not ready`, as while K3s starts.
         """
         self.available = available
+        self.starting = not available and reason == "starting"
         for told in self.told_available:
             told(available, reason)
         self._dirty.set()
@@ -151,11 +153,9 @@ class Cluster:
 
     async def _control(self) -> None:
         """Let every controller look whenever something has changed."""
-        again: float | None = None
+        loop = asyncio.get_running_loop()
         while True:
-            wait = None if again is None else max(0.0, again - self.clock.now())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), wait)
+            await self._dirty.wait()
             await self.clock.sleep(_REACTION)
             self._dirty.clear()
             if not self.available:
@@ -163,6 +163,8 @@ class Cluster:
             self._settle_nodes()
             self._garbage.run()
             again = self._daemons.run()
+            if again is not None:
+                loop.call_at(again, self._dirty.set)
             self._scheduler.run()
 
     def _settle_nodes(self) -> None:

@@ -18,7 +18,7 @@ from gpu_wizard.lab.ports import JsonObject
 if TYPE_CHECKING:
     from gpu_wizard.lab.cluster.podworker import PodWorker
 
-_CREATE, _NOTICED, _PLUGIN_STARTS, _PLUGIN_STOPS = 0.09, 1.0, 0.1, 0.5
+_CREATE, _NOTICED, _PLUGIN_STARTS, _PLUGIN_STOPS = 0.09, 1.0, 0.1, 0.1
 _BACK_OFF = 10.0
 _LONGEST_BACK_OFF = 300.0
 _KILLED = 255
