@@ -2,6 +2,9 @@
 
 bashkit says `$$` is 1 and `$0` is `bash` for every script. This walks the text as a shell's reader
 does, quotes and here-documents told apart, and names two variables instead.
+
+bashkit also hands the pipe into a group or loop to the first command there that might read, and
+what that one leaves is lost. `_TAKE` makes the whole input the group's own before that.
 """
 
 from __future__ import annotations
@@ -17,6 +20,12 @@ _HERE = re.compile(r"<<(-?)[ \t]*(\\?)(['\"]?)([^\s'\"\\;|&<>()]+)\3")
 _WORD = re.compile(r"[A-Za-z_][\w-]*")
 _RUNS_TEXT = frozenset({"trap", "eval"})
 """Commands whose quoted argument is a script of this same shell."""
+
+
+_GROUP = re.compile(r"(?:while|until|if)(?=[ \t\n])|\{(?=[ \t\n])|\((?!\()")
+"""How a group or loop starts."""
+_TAKE = " let 1; "
+"""Does nothing; a built-in that bashkit thinks might read, and so fills its input from the pipe."""
 
 
 @dataclass
@@ -39,6 +48,8 @@ class Reader:
     _pending: list[_Here] = field(default_factory=list)
     _command: str = ""
     """The word in command position last seen."""
+    _piped: bool = False
+    """A `|` was the last token."""
 
     def read(self) -> Reader:
         """Walk the whole text."""
@@ -65,6 +76,8 @@ class Reader:
             self._copy(1)
             self._bodies()
             return True
+        if self._pipe(char):
+            return True
         if self._quoted(char) or self._operator(char):
             return False
         if word := _WORD.match(self.source, self._at):
@@ -76,6 +89,23 @@ class Reader:
             return False
         self._copy(1)
         return char in ";&|({" or (fresh and char in " \t")
+
+    def _pipe(self, char: str) -> bool:
+        """Take a `|`, and the start of a group behind one."""
+        if char == "|":
+            doubled = self.source.startswith("||", self._at)
+            self._piped = not doubled
+            self._copy(2 if doubled else 1)
+            return True
+        if char in " \t\n":
+            return False
+        group = _GROUP.match(self.source, self._at) if self._piped else None
+        self._piped = False
+        if group is None:
+            return False
+        self._copy(len(group[0]))
+        self._out.append(_TAKE)
+        return True
 
     def _quoted(self, char: str) -> bool:
         """Take what starts with a quoting character, if `char` is one."""
@@ -195,7 +225,7 @@ def rewritten_body(text: str) -> str:
 
 def rewritten(script: str) -> str:
     """A script with `$$` and `$0` asking for the variables `PID` and `NAME`."""
-    if "$" not in script:
+    if "$" not in script and "|" not in script:
         return script
     return Reader(script).read().text
 

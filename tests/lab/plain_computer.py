@@ -73,7 +73,7 @@ class Running:
     async def end(self) -> Outcome:
         """End its input and wait for it."""
         self.feed.end()
-        status = await asyncio.wait_for(self.task, 20)
+        status = await asyncio.wait_for(self.task, 60)
         return Outcome(status, bytes(self.out), bytes(self.err))
 
 

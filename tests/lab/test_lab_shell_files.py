@@ -120,6 +120,18 @@ def test_no_mode_is_refused(spec: str) -> None:
         changed_mode(spec, 0o644, directory=False, umask=0)
 
 
+def test_a_group_behind_a_pipe_takes_the_whole_input_first() -> None:
+    script = (
+        "a | while read x; do b; done | (c) | {\n d; } || { e; } | f | if g; then :; fi; x='| { '"
+    )
+    take = " let 1; "
+    expected = (
+        f"a | while{take} read x; do b; done | ({take}c) | {{{take}\n d; }} || {{ e; }} | f "
+        f"| if{take} g; then :; fi; x='| {{ '"
+    )
+    assert rewritten(script) == expected
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
