@@ -22,7 +22,15 @@ from gpu_wizard.model.action import (
     SecretNamed,
     Step,
 )
-from gpu_wizard.model.errors import CommandError, InputError, TrustError, UnreachableError, Where
+from gpu_wizard.model.errors import (
+    CommandError,
+    InputError,
+    TrustError,
+    UnreachableError,
+    Where,
+    WizardError,
+)
+from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.ports import Cluster, Heard, Host, Journal, Node
 from gpu_wizard.model.question import Command, Output, Place
 from gpu_wizard.model.secret import Secret
@@ -128,7 +136,14 @@ class Performer:
         content = await self._content(put)
         undo = step.undo + self._token_undo(put.content, content)
         self.journal.prepared(entry, undo, {"path": put.path})
-        image = await host.put(put.path, content, put.mode, self.run_id)
+        try:
+            _check(put.content, content, host.name)
+            image = await host.put(put.path, content, put.mode, self.run_id)
+        except WizardError:
+            # What was made for this file, such as a token, is of no use without it.
+            for action in undo:
+                await self._undo(action, _unheard)
+            raise
         restore = RestoreFile(put.path, image.backup, image.written_sha256, put.on)
         inverse = (restore, *undo) if image.changed else undo
         self.journal.prepared(entry, inverse, {"path": put.path, "backup": image.backup})
@@ -137,12 +152,11 @@ class Performer:
     async def _content(self, put: PutFile) -> bytes | Secret | None:
         match put.content:
             case SecretFrom() as source:
-                secret = await self._host(source.run.on).capture(source.run)
-                return _checked(secret, source.ca_sha256, self._host(source.run.on).name)
+                return await self._host(source.run.on).capture(source.run)
             case SecretNamed() as named:
                 if named.name not in self.node.secrets:
                     raise InputError("secret-missing", f"No {named.name} was given for this run.")
-                return _checked(self.node.secrets[named.name], named.ca_sha256, self.node.name)
+                return self.node.secrets[named.name]
             case LocalFile() as local:
                 return _local(local)
             case content:
@@ -224,18 +238,23 @@ async def _digest(host: Host, path: str) -> str:
     )
 
 
-def _checked(secret: Secret, ca_sha256: str, host: str) -> Secret:
-    """The secret, if its CA hash is the one of the cluster or it carries none."""
+def _check(source: Content | None, secret: bytes | Secret | None, host: str) -> None:
+    """Raises: TrustError: a token carries the CA hash of another cluster."""
+    if not isinstance(source, SecretFrom | SecretNamed) or not isinstance(secret, Secret):
+        return
     found = secret.public_part(_TOKEN_CA)
-    if ca_sha256 and found and found != ca_sha256:
+    if source.ca_sha256 and found and found != source.ca_sha256:
         raise TrustError(
             "token-of-another-cluster",
             "The token's CA hash is not this server's: the token belongs to another cluster, or the server is not the one meant.",
             Where(host=host),
             "Nothing was written. Take a token from this cluster, or correct the server's address.",
-            params={"token": found[:12], "server": ca_sha256[:12]},
+            params={"token": found[:12], "server": source.ca_sha256[:12]},
         )
-    return secret
+
+
+async def _unheard(_chunk: Chunk) -> None:
+    """Output of taking something back that nobody watches."""
 
 
 def _local(local: LocalFile) -> bytes:

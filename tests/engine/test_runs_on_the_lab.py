@@ -1,0 +1,163 @@
+"""The engine's whole journey on the practice lab: real SSH, real HTTPS, real files on a simulated node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gpu_wizard.lab.serve import Lab
+from gpu_wizard.model.events import OutputReceived, PlanMade, SetupFinished
+from tests.engine.lab_runs import run_on
+
+SPEED = 25.0
+"""Faster than the demo: the order and ratio of delays stay."""
+
+
+def lab(scenario: str, tmp_path: Path) -> Lab:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    return Lab(scenario, folder, speed=SPEED)
+
+
+async def test_a_bare_machine_becomes_a_proven_gpu_node_and_a_second_run_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with lab("fresh", tmp_path) as running:
+        setup = running.directory / "setup.toml"
+        first = await run_on(setup, tmp_path / "runs")
+        assert first.finished.outcome == "done"
+        assert set(first.face.states().values()) == {"done"}
+        assert first.face.codes()["proof"] == "proof.proved"
+        assert first.finished.changes > 0
+        assert running.api is not None
+        node = running.api.cluster.get("Node", "", "gpu1")
+        assert node is not None
+        assert node["status"]["allocatable"]["nvidia.com/gpu"] == "1"
+        assert node["metadata"]["labels"]["nvidia.com/gpu"] == "present"
+        assert running.api.cluster.list("Pod", "default") == []
+
+        before = len(running.api.requests)
+        second = await run_on(setup, tmp_path / "runs")
+        assert second.finished == SetupFinished(
+            outcome="done",
+            changes=0,
+            nodes={"gpu1": "done"},
+            folder=second.finished.folder,
+            at=second.finished.at,
+        )
+        assert {request.method for request in running.api.requests[before:]} == {"GET"}
+        assert second.face.steps() == []
+        # One survey exchange with each of the two hosts; the third reads the kubeconfig while connecting.
+        assert sum(second.counter.exchanges.values()) == 3
+
+
+async def test_every_action_is_journalled_before_and_after(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+    records = run.journal()
+    begun = [record["entry"] for record in records if record["record"] == "begin"]
+    ended = [record["entry"] for record in records if record["record"] == "end"]
+    assert sorted(begun) == sorted(ended) == sorted(set(begun))
+    assert run.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in run.folder.iterdir()} == {0o600}
+    prepared = {
+        record["entry"]
+        for record in records
+        if record["record"] == "prepared" and record["inverse"]
+    }
+    written = {
+        record["entry"]
+        for record in records
+        if record["record"] == "begin" and record["action"]["action"] == "PutFile"
+    }
+    assert written <= prepared
+
+
+async def test_no_secret_is_shown_or_written(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+        password = (running.directory / "sudo-password").read_text().strip()
+        control = next(m for m in running.world.machines.values() if m.node.is_server)
+        token = control.files.read("/var/lib/rancher/k3s/server/token").decode().strip()
+        gpu = running.world.machines["gpu1"]
+        joined_with = gpu.files.read("/etc/rancher/k3s/gpu-wizard.token").decode().strip()
+    text = run.everything_written()
+    for secret in (
+        password,
+        token,
+        token.rpartition(":")[2],
+        joined_with,
+        joined_with.rpartition(".")[2],
+    ):
+        assert secret
+        assert secret not in text
+
+
+async def test_a_plan_changes_nothing_and_foresees_every_stage(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        gpu = running.world.machines["gpu1"]
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs", plan=True)
+        assert running.api is not None
+        written = [
+            request
+            for request in running.api.requests
+            if request.method != "GET" and "dryRun" not in request.path
+        ]
+        assert written == []
+        assert not gpu.files.exists("/etc/rancher/k3s/config.yaml.d/50-gpu-wizard.yaml")
+    assert (run.finished.plan, run.finished.changes) == (True, 0)
+    plans: list[PlanMade] = run.face.of(PlanMade)
+    assert [plan.stage for plan in plans] == [
+        "join",
+        "toolkit",
+        "runtime",
+        "device-plugin",
+        "plugin-runtime",
+        "labels",
+    ]
+    assert [plan.provisional for plan in plans] == [False, True, True, True, True, True]
+    assert run.finished.planned == sum(len(plan.plan) for plan in plans) > 0
+    diffs = {step: diff for plan in plans for step, diff in plan.diffs.items()}
+    assert any("runtimeClassName: nvidia" in diff for diff in diffs.values())
+    assert any("https://10.20.0.10:6443" in diff for diff in diffs.values())
+
+
+async def test_output_streams_while_a_step_runs(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+    heard: list[OutputReceived] = [
+        e for e in run.face.of(OutputReceived) if e.step == "toolkit.install"
+    ]
+    assert len(heard) > 1
+    assert "nvidia-container-toolkit" in "".join(event.chunk.text for event in heard)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome", "stage", "code"),
+    [
+        ("done", "done", "", ""),
+        ("server-is-gpu-node", "done", "proof", "proof.proved"),
+        ("two-gpus", "done", "proof", "proof.proved"),
+        ("three-nodes", "done", "proof", "proof.proved"),
+        ("helm-plugin", "done", "proof", "proof.proved"),
+        ("gpu-operator", "done", "", ""),
+        ("old-toolkit", "done", "proof", "proof.proved"),
+        ("config-without-nvidia", "done", "proof", "proof.proved"),
+        ("apt-locked", "done", "proof", "proof.proved"),
+        ("custom-template", "failed", "runtime", "runtime.template-hides"),
+        ("no-driver", "failed", "driver", "driver.missing"),
+        ("driver-mismatch", "failed", "driver", "choice.driver.reboot"),
+        ("nouveau", "failed", "driver", "driver.nouveau"),
+        ("wrong-token", "failed", "join", "join.token-rejected"),
+        ("api-down", "failed", "join", ""),
+    ],
+)
+async def test_each_scenario_ends_as_it_should(
+    tmp_path: Path, scenario: str, outcome: str, stage: str, code: str
+) -> None:
+    async with lab(scenario, tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+    assert run.finished.outcome == outcome, run.face.codes()
+    if code:
+        assert run.face.codes()[stage] == code
