@@ -1,0 +1,197 @@
+"""Stages 5 to 8 against a real API server: other people's plugins, classes, labels and rights."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from .bed import Bed, until
+from .hands import daemonset, install_toolkit, join, phase, pod, restart
+from .machine import Machine
+from .wizard import Wizard
+
+HELM_POD = {
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {
+                        "matchExpressions": [
+                            {"key": "nvidia.com/gpu.present", "operator": "In", "values": ["true"]}
+                        ]
+                    }
+                ]
+            }
+        }
+    }
+}
+
+
+@pytest.fixture
+def ready(bed: Bed, fresh: Machine) -> Machine:
+    """A joined machine with a toolkit that K3s has found."""
+    join(bed, fresh)
+    install_toolkit(fresh)
+    restart(fresh)
+    return fresh
+
+
+def test_hand_made_plugin_is_adopted_and_given_class_and_selector(
+    bed: Bed, ready: Machine, wizard: Wizard
+) -> None:
+    bed.apply(daemonset())
+
+    run = wizard.auto(wizard.write_setup([ready]))
+
+    assert run.status == 0, run
+    assert run.assessments()["device-plugin"]["code"] == "device-plugin.adopted"
+    found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
+        "template"
+    ]["spec"]
+    assert found["runtimeClassName"] == "nvidia"
+    assert found["containers"][0]["image"].endswith(":v0.17.4")
+    again = wizard.auto(wizard.write_setup([ready]))
+    assert again.status == 0
+    assert again.of("step-started") == []
+
+
+def test_helm_like_plugin_is_adopted(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    bed.kubectl_run("create", "namespace", "nvidia")
+    made = daemonset("plugin-nvidia-device-plugin", "nvidia", tag="v0.20.0", pod=HELM_POD)
+    made["metadata"]["labels"] = {
+        "app.kubernetes.io/managed-by": "Helm",
+        "helm.sh/chart": "nvidia-device-plugin-0.20.0",
+    }
+    bed.apply(made)
+    bed.kubectl("label", "node", "gpu1", "nvidia.com/gpu.present=true")
+
+    run = wizard.auto(wizard.write_setup([ready]))
+
+    assert run.status == 0, run
+    assert [each["metadata"]["name"] for each in bed.get("daemonsets", "-A")["items"]] == [
+        "plugin-nvidia-device-plugin"
+    ]
+
+
+def test_two_plugins_on_one_node_are_refused(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    bed.apply(daemonset(), daemonset("mine", "default"))
+
+    run = wizard.auto(wizard.write_setup([ready]))
+
+    assert run.status == 1
+    assert run.assessments()["device-plugin"]["code"] == "device-plugin.two", run
+    assert len(bed.get("daemonsets", "-A")["items"]) == 2
+
+
+def test_field_of_another_manager_is_not_forced(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    made = daemonset(pod={"runtimeClassName": "nvidia-experimental"})
+    text = json.dumps(made)
+    bed.kubectl("apply", "--server-side", "--field-manager=gitops", "-f", "-", text_in=text)
+
+    run = wizard.auto(wizard.write_setup([ready]))
+
+    assert run.status == 1, run
+    found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
+        "template"
+    ]["spec"]
+    assert found["runtimeClassName"] == "nvidia-experimental"
+
+
+def test_class_with_another_handler_is_left_alone(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    bed.kubectl("delete", "runtimeclass", "nvidia")
+    bed.apply(
+        {
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": "nvidia"},
+            "handler": "runc",
+        }
+    )
+    try:
+        run = wizard.auto(wizard.write_setup([ready]))
+
+        assert run.status == 1
+        assert run.assessments()["runtime-class"]["state"] == "blocked", run
+        assert bed.get("runtimeclass", "nvidia")["handler"] == "runc"
+    finally:
+        bed.kubectl("delete", "runtimeclass", "nvidia")
+        bed.server.sh("systemctl restart k3s")
+        until(
+            "K3s made its class again",
+            lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+        )
+
+
+def test_missing_class_is_made_as_ours(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    bed.kubectl("delete", "runtimeclass", "nvidia")
+    try:
+        run = wizard.auto(wizard.write_setup([ready]))
+
+        assert run.status == 0, run
+        assert (
+            bed.get("runtimeclass", "nvidia")["metadata"]["labels"]["app.kubernetes.io/managed-by"]
+            == "gpu-wizard"
+        )
+    finally:
+        bed.kubectl("delete", "runtimeclass", "nvidia")
+        bed.server.sh("systemctl restart k3s")
+        until(
+            "K3s made its class again",
+            lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+        )
+
+
+def test_label_with_another_value_is_a_question(bed: Bed, ready: Machine, wizard: Wizard) -> None:
+    bed.kubectl("label", "node", "gpu1", "nvidia.com/gpu=reserved")
+
+    asked = wizard.auto(wizard.write_setup([ready]))
+
+    assert asked.status == 1, asked
+    assert bed.get("node", "gpu1")["metadata"]["labels"]["nvidia.com/gpu"] == "reserved"
+
+
+def test_user_who_may_only_look_is_told_what_is_missing(
+    bed: Bed, ready: Machine, wizard: Wizard
+) -> None:
+    bed.kubectl_run("create", "serviceaccount", "viewer", "-n", "default")
+    bed.kubectl_run(
+        "create",
+        "clusterrolebinding",
+        "viewer",
+        "--clusterrole=view",
+        "--serviceaccount=default:viewer",
+    )
+    token = bed.kubectl("create", "token", "viewer", "-n", "default").strip()
+    kubeconfig = wizard.home / "viewer"
+    kubeconfig.write_text(bed.kubeconfig.read_text())
+    for arguments in (
+        ("set-credentials", "viewer", f"--token={token}"),
+        ("set-context", "--current", "--user=viewer"),
+    ):
+        bed.kubectl("config", f"--kubeconfig={kubeconfig}", *arguments)
+
+    run = wizard.auto(wizard.write_setup([ready], cluster={"kubeconfig": str(kubeconfig)}))
+
+    assert run.status == 1, run
+    assert "forbidden" in run.out.lower()
+    assert token not in run.out
+    assert bed.get("daemonsets", "-A")["items"] == []
+
+
+def test_second_node_joins_while_the_first_computes(
+    bed: Bed, ready: Machine, wizard: Wizard
+) -> None:
+    first = wizard.auto(wizard.write_setup([ready]))
+    assert first.status == 0, first
+    bed.apply(pod("training", "gpu1", "nvidia-smi -L && sleep 600", cards=1))
+    until("the pod runs", lambda: phase(bed, "training") == "Running")
+    second = bed.add("gpu2", cards=2)
+
+    run = wizard.auto(wizard.write_setup([ready, second]))
+
+    assert run.status == 0, run
+    assert bed.allocatable("gpu2") == 2
+    status = bed.get("pod", "training")["status"]
+    assert status["phase"] == "Running"
+    assert status["containerStatuses"][0]["restartCount"] == 0
