@@ -53,10 +53,14 @@ async def _plain_shell(transport: Transport) -> Output:
                     f"{transport.name} gave no shell.",
                     Where(host=transport.name),
                     "Log in by hand and see whether the account has a shell such as /bin/sh or bash.",
+                    params={"host": transport.name},
                 )
             if not await output.more(_SHELL_SECONDS):
                 message = f"{transport.name} gave no shell within {_SHELL_SECONDS:.0f} s."
-                raise UnreachableError("no-shell", message, Where(host=transport.name))
+                params = {"host": transport.name}
+                raise UnreachableError(
+                    "no-shell", message, Where(host=transport.name), params=params
+                )
     except BaseException:
         await output.close()
         raise

@@ -61,5 +61,6 @@ def _is_locked(file: Path) -> bool:
             f"The private key {file} could not be read: {reason}.",
             Where(file=str(file)),
             "Name a private key that this user may read.",
+            params={"detail": f"{file}: {reason}"},
         ) from error
     return False

@@ -82,7 +82,9 @@ class LocalTransport:
             )
         except OSError as error:
             message = "No shell could be started on this machine."
-            raise UnreachableError("no-shell", message, Where(host=NAME)) from error
+            raise UnreachableError(
+                "no-shell", message, Where(host=NAME), params={"host": NAME}
+            ) from error
         return LocalProcess(process)
 
     async def connect(self) -> None:

@@ -137,7 +137,7 @@ class _Client(asyncssh.SSHClient):
     def password_auth_requested(self) -> str | None:
         self.wanted_password = True
         password, self._password = self._password, None
-        return password.reveal().decode() if password is not None else None
+        return _text(password) if password is not None else None
 
     def kbdint_auth_requested(self) -> str | None:
         self.wanted_password = True
@@ -152,7 +152,11 @@ class _Client(asyncssh.SSHClient):
         password, self._password = self._password, None
         if password is None or len(prompts) != 1:
             return None
-        return [password.reveal().decode()]
+        return [_text(password)]
+
+
+def _text(password: Secret) -> str:
+    return password.reveal().decode(errors="replace").rstrip("\r\n")
 
 
 @dataclass
@@ -258,6 +262,8 @@ class _Attempts:
             raise WizardError(
                 "known-hosts-not-written",
                 f"{shown.file} could not be written: {error.strerror}.",
+                Where(host=shown.host, file=shown.file),
+                params={"file": shown.file, "detail": error.strerror or ""},
             ) from error
 
     async def _unlock(self, settings: asyncssh.SSHClientConnectionOptions) -> bool:
@@ -280,6 +286,7 @@ class _Attempts:
             f"{self.target.host} refused the login of {user}: no key and no password was accepted.",
             Where(host=str(self.target)),
             f"See whether `ssh {self.target}` works; load a key with a passphrase into the agent by `ssh-add`.",
+            params={"host": self.target.host, "user": user, "target": str(self.target)},
         )
 
 

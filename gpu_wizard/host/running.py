@@ -76,7 +76,8 @@ class Running:
         said = clean_lines(bytes(kept["err"]), self._secrets)
         what = "printed nothing" if status in run.ok else "failed"
         code = "command-failed" if status not in run.ok else "no-output"
-        raise CommandError(code, f"{run.argv[0]} {what}.", self._where(run, status), lines=said)
+        where, params = self._where(run, status), {"command": run.argv[0], "status": str(status)}
+        raise CommandError(code, f"{run.argv[0]} {what}.", where, lines=said, params=params)
 
     async def _perform(self, run: Run, take: Take) -> int:
         """The exit status; `take` gets each stream's bytes, at its end an empty piece."""
@@ -112,16 +113,18 @@ class Running:
         status = await output.status()
         if status is None:
             message = f"{self._transport.name} did not tell how {run.argv[0]} ended."
-            raise UnreachableError("no-status", message, self._where(run, None))
+            where, params = self._where(run, None), {"command": run.argv[0]}
+            raise UnreachableError("no-status", message, where, params=params)
         return status
 
     async def _end(self, run: Run, group: _Group) -> None:
         """TERM, then KILL, on a second channel; a host that can't be reached any more is left."""
         with contextlib.suppress(WizardError, TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
+                number = await group.found(_START_SECONDS)
                 draining = asyncio.create_task(_stream(group.output, _forget))
                 try:
-                    await self._kill(run, await group.found(_START_SECONDS))
+                    await self._kill(run, number)
                 finally:
                     draining.cancel()
                     await asyncio.gather(draining, return_exceptions=True)
@@ -140,8 +143,9 @@ class Running:
     def _timed_out(self, run: Run) -> TimedOutError:
         return TimedOutError(
             "command-timed-out",
-            f"{run.argv[0]} was ended after {run.timeout_seconds:.0f} s.",
+            f"{run.argv[0]} was ended after {run.timeout_seconds:g} s.",
             self._where(run, None),
+            params={"command": run.argv[0], "seconds": f"{run.timeout_seconds:g}"},
         )
 
     def _where(self, run: Run, status: int | None) -> Where:

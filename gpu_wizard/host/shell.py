@@ -105,7 +105,7 @@ class ShellHost(ShellReader):
             except TimeoutError as error:
                 message = f"{self.name} did not come back within {deadline_seconds:.0f} s."
                 raise UnreachableError(
-                    "connect-timed-out", message, Where(host=self.name)
+                    "connect-timed-out", message, Where(host=self.name), params={"host": self.name}
                 ) from error
 
     def _writing(self) -> Writing:

@@ -112,7 +112,8 @@ class SshTransport:
             if connection.is_closed():
                 raise lost(self.name) from error
             message = f"{self.name} opens no further session: {error.reason}."
-            raise UnreachableError("session-refused", message, Where(host=self.name)) from error
+            where, params = Where(host=self.name), {"host": self.name}
+            raise UnreachableError("session-refused", message, where, params=params) from error
         except (TimeoutError, *_LOST) as error:
             await self.close()
             raise lost(self.name) from error
@@ -128,7 +129,8 @@ class SshTransport:
                 streams: Any = await connection.open_connection(host, port)
         except (TimeoutError, asyncssh.ChannelOpenError, *_LOST) as error:
             message = f"{self.name} does not reach {host}:{port}."
-            raise UnreachableError("tunnel-refused", message, Where(host=self.name)) from error
+            where, params = Where(host=self.name), {"host": self.name, "address": f"{host}:{port}"}
+            raise UnreachableError("tunnel-refused", message, where, params=params) from error
         reader, writer = streams
         return reader, writer
 

@@ -106,8 +106,14 @@ def translated(error: Exception, target: SshTarget) -> WizardError:
     """The error of the program for one of the library's, while connecting."""
     meaning = _meaning(error)
     detail = _first_line(str(getattr(error, "reason", "") or error))
-    message = meaning.message.format(host=target.host, detail=detail)
-    return meaning.kind(meaning.code, message, Where(host=str(target)), meaning.next_step)
+    params = {"host": target.host, "detail": detail}
+    return meaning.kind(
+        meaning.code,
+        meaning.message.format_map(params),
+        Where(host=str(target)),
+        meaning.next_step,
+        params=params,
+    )
 
 
 def _meaning(error: Exception) -> _Meaning:
@@ -120,9 +126,8 @@ def _meaning(error: Exception) -> _Meaning:
 
 def lost(host: str) -> UnreachableError:
     """A connection that broke."""
-    return UnreachableError(
-        _LOST.code, _LOST.message.format(host=host), Where(host=host), _LOST.next_step
-    )
+    message, where = _LOST.message.format(host=host), Where(host=host)
+    return UnreachableError(LOST, message, where, _LOST.next_step, params={"host": host})
 
 
 def is_denial(error: Exception) -> bool:

@@ -101,7 +101,7 @@ class RootAttempt:
         prompts = output.held["err"].count(self._prompt.encode())
         if prompts and not self._sent and self._password is not None:
             self._sent = True
-            await output.process.write(self._password.reveal() + b"\n")
+            await output.process.write(self._password.reveal().rstrip(b"\r\n") + b"\n")
         elif prompts > 1:
             raise self._error("sudo-wrong-password", "sudo refused the password", output)
 
@@ -116,7 +116,8 @@ class RootAttempt:
     def _error(self, code: str, message: str, output: Output) -> AccessError:
         said = bytes(output.held["err"]).replace(self._prompt.encode(), b"")
         lines = clean_lines(said, self._secrets, last=5)
-        return AccessError(code, f"{message}.", Where(host=self._host), _NEXT[code], lines)
+        where, params = Where(host=self._host), {"host": self._host, "detail": " ".join(lines[-1:])}
+        return AccessError(code, f"{message}.", where, _NEXT[code], lines, params)
 
 
 def _reason(text: str, status: int | None, *, sent: bool) -> tuple[str, str]:

@@ -44,6 +44,7 @@ class SshTarget:
                 f"{text!r} is no host.",
                 Where(host=text),
                 "Write it as user@host or user@host:port.",
+                params={"host": text, "detail": "user@host:port"},
             )
         return SshTarget(found["six"] or found["host"], found["user"] or "", port, host_key)
 

@@ -55,7 +55,14 @@ def _error(code: str, message: str, shown: HostKey, line: KnownKey | None) -> Tr
         file=line.file if line else "",
         line=line.line if line else None,
     )
-    params = {"fingerprint": shown.fingerprint, "algorithm": shown.algorithm}
+    params = {
+        "host": shown.host,
+        "entry": shown.entry,
+        "fingerprint": shown.fingerprint,
+        "algorithm": shown.algorithm,
+        "file": where.file,
+        "line": str(where.line or ""),
+    }
     return TrustError(code, f"{message}.", where, _NEXT[code].format(entry=shown.entry), (), params)
 
 

@@ -139,6 +139,7 @@ class Writing:
                 f"{restore.path} is not what was written there; it was left alone.",
                 self._where(restore.path),
                 f"Compare it with {restore.backup} on the host." if restore.backup else "",
+                params={"file": restore.path, "backup": restore.backup},
             )
 
     async def _perform(self, script: Iterable[str], path: str) -> str:
@@ -158,7 +159,10 @@ class Writing:
             raise self._failed(path, status, bytes(output.held["err"]))
         except TimeoutError as error:
             message = f"{self._transport.name} did not answer while a file was written."
-            raise UnreachableError("no-answer", message, self._where(path)) from error
+            params = {"host": self._transport.name, "detail": path}
+            raise UnreachableError(
+                "no-answer", message, self._where(path), params=params
+            ) from error
         finally:
             await output.close()
 
@@ -168,7 +172,8 @@ class Writing:
         found = ((code, todo) for words, code, todo in _CODES if words in text)
         code, todo = next(found, ("file-not-written", ""))
         message = f"{path} could not be written; it is as it was."
-        return CommandError(code, message, self._where(path, status), todo, lines)
+        params = {"file": path, "host": self._transport.name, "detail": " ".join(lines[-1:])}
+        return CommandError(code, message, self._where(path, status), todo, lines, params)
 
     def _where(self, path: str, status: int | None = None) -> Where:
         return Where(host=self._transport.name, file=path, status=status)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_wizard.host.ssh import SshHost, connect
+from gpu_wizard.host.ssh import connect
 from gpu_wizard.model.action import Run
 from gpu_wizard.model.errors import AccessError
 from gpu_wizard.model.fact import Unknown
@@ -192,11 +192,3 @@ def _holding(process: Path, words: tuple[str, ...]) -> list[str]:
         with contextlib.suppress(OSError):
             texts.append((process / name).read_bytes().decode(errors="replace"))
     return [text for text in texts if any(word in text for word in words)]
-
-
-def test_types() -> None:
-    """A reader has no method that writes."""
-    from gpu_wizard.host.ssh import SshReader
-
-    assert not {"run", "put", "capture", "restore"} & set(dir(SshReader))
-    assert issubclass(SshHost, SshReader)
