@@ -13,6 +13,7 @@ from gpu_wizard.lab.releases import DEFAULT_RELEASE
 from gpu_wizard.lab.system import System
 
 SERVER_ADDRESS = "10.20.0.10"
+VIRTUAL_ADDRESS = "10.20.0.9"
 API_PORT = 6443
 _KUBELET_PORT = 10250
 
@@ -38,6 +39,8 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.names: dict[str, str] = {"control": SERVER_ADDRESS}
         """Host names of the lab's network and their addresses."""
+        self.aliases = {VIRTUAL_ADDRESS: SERVER_ADDRESS}
+        """Further addresses of a machine, such as a load balancer's for the servers."""
         self.internet = True
         self.kubectl: Callable[[Files], Program] | None = None
         """The cluster's kubectl, for a machine with these files; run by `k3s kubectl`."""
@@ -73,7 +76,7 @@ class World:
         if not address:
             return Reply.UNRESOLVED
         local = address.startswith("127.")
-        machine = source if local else self.at(self.names.get(address, address))
+        machine = source if local else self.at(self.aliases.get(address, address))
         if machine is None or not machine.up:
             return Reply.UNREACHABLE
         if port == 22:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -53,6 +54,7 @@ class Curl:
     async def _fetch(self, call: Call, options: Options, url: str) -> int:
         limit = options.last("-m", "--max-time") or options.last("--connect-timeout") or "0"
         ca_path = options.last("--cacert")
+        ca_path = posixpath.join(call.directory, ca_path) if ca_path else ""
         files = self._machine.files
         if ca_path and not files.exists(ca_path):
             return await self._fail(call, options, Fault(77, "error setting certificate file"), url)

@@ -51,6 +51,7 @@ class Query:
             return 0
         if options.has("-W", "--show"):
             form = options.last("-f", "--showformat", default="${Package}\\t${Version}\\n")
+            form = form.removeprefix("=")  # dpkg takes `-f=FORMAT` too
             return await self._show(call, form, options.words)
         if options.has("-l", "--list"):
             return await self._list(call, options.words)

@@ -142,7 +142,7 @@ def table(driver: Driver, cards: Sequence[Gpu]) -> str:
         mode = "On" if driver.persistence else "Off"
         memory = f"{4:7}MiB / {card.memory_mib:6}MiB"
         out += (
-            f"| {at:3}  {card.name:24} {mode:>10}  |   {bus_id(at)} Off |                  Off |\n"
+            f"| {at:3}  {card.name:27}{mode:>6}  |   {bus_id(at)} Off |                  Off |\n"
             f"| 30%   34C    P8             22W /  300W | {memory:>22} |      0%      Default |\n"
             "|                                         |                        |"
             "                  N/A |\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -50,6 +51,7 @@ class Wget:
         quiet = options.has("-q", "--quiet")
         url = options.words[0]
         ca_path = options.last("--ca-certificate")
+        ca_path = posixpath.join(call.directory, ca_path) if ca_path else ""
         got = await self._web.get(
             url,
             verify=not options.has("--no-check-certificate"),
