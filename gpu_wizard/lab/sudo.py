@@ -10,6 +10,19 @@ from gpu_wizard.lab.kernel import PATH, Run
 from gpu_wizard.lab.ports import User
 
 _TRIES = 3
+_LECTURED = "/var/lib/sudo/lectured"
+_LECTURE = b"""
+We trust you have received the usual lecture from the local System
+Administrator. It usually boils down to these three things:
+
+    #1) Respect the privacy of others.
+    #2) Think before you type.
+    #3) With great power comes great responsibility.
+
+For security reasons, the password you type will not be visible.
+
+"""
+"""Shown before a user's first prompt. Source: sudo 1.9.16, plugins/sudoers/check.c."""
 _KEPT = ("TERM", "LANG", "LANGUAGE", "DISPLAY", "COLORTERM", "LS_COLORS", "XAUTHORITY", "TZ")
 """What env_reset leaves, besides LC_*. Source: sudoers(5) of 1.9, `env_keep` defaults."""
 _LONG = [
@@ -85,6 +98,7 @@ class _Sudo:
         """Ask up to three times, a line of standard input each."""
         user = self.run.user
         prompt = self.prompt()
+        await self.lectured()
         for attempt in range(_TRIES):
             await self.run.err(prompt)
             line = await self.run.streams.input.line()
@@ -102,6 +116,13 @@ class _Sudo:
                 await self.run.err(b"Sorry, try again.\n")
         await self.run.fail(_incorrect(_TRIES))
         return False
+
+    async def lectured(self) -> None:
+        """Lecture this user, once in the machine's life."""
+        files, mark = self.run.kernel.computer.files, f"{_LECTURED}/{self.run.user.uid}"
+        if not files.exists(mark):
+            files.write(mark, b"", mode=0o600)
+            await self.run.err(_LECTURE)
 
     async def checked(self) -> bool:
         """The password was right: remember it, unless it opens nothing."""

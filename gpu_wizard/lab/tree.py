@@ -101,9 +101,12 @@ class Tree:
         self.capacity: int | None = None
         """Bytes that all files together may hold; None: no limit."""
         self.used = 0
+        self.changes = 0
+        """Counts every change of content or of a directory's entries."""
 
     def charge(self, old: int, new: int, path: str) -> None:
         """Account for content growing from `old` to `new` bytes. Raises: ENOSPC on a full disk."""
+        self.changes += 1
         grown = new - old
         if grown > 0 and self.capacity is not None and self.used + grown > self.capacity:
             raise failure(errno.ENOSPC, path)

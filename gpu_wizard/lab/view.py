@@ -137,6 +137,7 @@ class FileView(ReadView):
                 for below in list(node.children):
                     self.remove(f"{path.rstrip('/')}/{below}", recursive=True)
             self.tree.used -= len(node.content)
+            self.tree.changes += 1
             del self._below(directory, path)[name]
 
     def rename(self, old: str, new: str) -> None:
@@ -153,6 +154,7 @@ class FileView(ReadView):
                 self._replaceable(present, node, new)
                 self.remove(new)
             self._may_change(target, new)
+            self.tree.changes += 1
             del self._below(source, old)[old_name]
             self._below(target, new)[new_name] = node
 
@@ -210,6 +212,7 @@ class FileView(ReadView):
         node.uid = self.who.uid
         node.gid = directory.gid if directory.mode & _SET_GROUP else self.who.gid
         self._below(directory, path)[name] = node
+        self.tree.changes += 1
 
     def _may_change(self, directory: Node, path: str) -> None:
         self._below(directory, path)

@@ -27,6 +27,18 @@ KNOWN_DIFFERENCES = {
     "redirect-no-directory": "a failed redirection is status 1 in bashkit as in bash, 2 in dash",
 }
 """Cases in which the lab's shell differs, and why: all are inside the interpreter, out of reach."""
+FURTHER_DIFFERENCES = (
+    "`$$` is 1 in a file that is run by its path or by `.`, not in one that `sh FILE` runs",
+    "`PATH` hides no program; `hash`, `ulimit` and `times` are bashkit's",
+    "a loop or group behind a pipe starts when its input has ended, so it follows no endless one",
+    "two readers in a group each see the whole of a file or a buffered pipe, not what is left",
+    "a job in the background, and what `setsid -f` starts, keep the channel until they end",
+    "a trap for a signal from outside ends the shell even if it does not call `exit`",
+    "a program that `exec` starts in the middle of a script has a process id of its own",
+    "`flock N` on a descriptor's number is granted without looking",
+    "messages on standard error are bash's or bashkit's where dash words them otherwise",
+)
+"""What else differs, with no case of its own: each is inside the interpreter, out of reach."""
 AS_ROOT = {"id-numbers", "ls-owner", "stat-formats", "ps-self", "tilde"}
 """Cases whose record was made by root."""
 DASH = shutil.which("dash")
