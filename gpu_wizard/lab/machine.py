@@ -70,6 +70,7 @@ class Machine:
         self.lock: Lock | None = None
         self.tree = FileTree(self.users)
         self.files: Files = self.tree
+        self._programs: tuple[int, tuple[str, ...]] | None = None
         self.journal = Journal(lambda: self.boot_id)
         self.driver = Driver(self.files, self.journal, distribution.kernel, cards)
         self.dpkg = Dpkg(self.files)
@@ -113,6 +114,12 @@ class Machine:
 
     def programs(self) -> Sequence[str]:
         """Bare names and absolute paths of every program that is there now."""
+        changes = self.tree.tree.changes
+        if self._programs is None or self._programs[0] != changes:
+            self._programs = changes, self._looked_up()
+        return self._programs[1]
+
+    def _looked_up(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for directory in _PATH:
             for name in self.files.list(directory):
