@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import asyncssh
 
+from gpu_wizard.host.client import Client
 from gpu_wizard.host.keys import readable, unlock
-from gpu_wizard.host.known_hosts import HostKey, KnownKey, fingerprint, known_keys, remember
+from gpu_wizard.host.known_hosts import HostKey, KnownKey, known_keys, remember
 from gpu_wizard.host.ssh_errors import is_denial, translated
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.host.trust import judge, refused
@@ -119,46 +120,6 @@ async def _settings(target: SshTarget, options: SshOptions) -> asyncssh.SSHClien
     return cast("asyncssh.SSHClientConnectionOptions", settings)
 
 
-class _Client(asyncssh.SSHClient):
-    """The hooks of one attempt: judges the host key, and hands out a password once."""
-
-    def __init__(self, verdict: Callable[[HostKey], bool], password: Secret | None) -> None:
-        self._verdict = verdict
-        self._password = password
-        self._offered = False
-        self.wanted_password = False
-
-    def validate_host_public_key(
-        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
-    ) -> bool:
-        algorithm, text = key.export_public_key("openssh").decode().split()[:2]
-        return self._verdict(HostKey(host, port, algorithm, fingerprint(text), "", text))
-
-    def password_auth_requested(self) -> str | None:
-        self.wanted_password = True
-        password, self._password = self._password, None
-        return _text(password) if password is not None else None
-
-    def kbdint_auth_requested(self) -> str | None:
-        self.wanted_password = True
-        offered, self._offered = self._offered, True
-        return "" if self._password is not None and not offered else None
-
-    def kbdint_challenge_received(
-        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
-    ) -> list[str] | None:
-        if not prompts:
-            return []
-        password, self._password = self._password, None
-        if password is None or len(prompts) != 1:
-            return None
-        return [_text(password)]
-
-
-def _text(password: Secret) -> str:
-    return password.reveal().decode(errors="replace").rstrip("\r\n")
-
-
 @dataclass
 class _Attempts:
     """The attempts to log in to one machine, and what was learned between them."""
@@ -179,7 +140,7 @@ class _Attempts:
         self._look_up(settings)
         self.password, tries = self.options.password, 0
         while True:
-            client = _Client(self._verdict, self.password)
+            client = Client(self._verdict, self.password)
             try:
                 return await self._attempt(client)
             except asyncssh.HostKeyNotVerifiable as error:
@@ -209,7 +170,7 @@ class _Attempts:
         else:
             raise self.trouble from error
 
-    async def _attempt(self, client: _Client) -> asyncssh.SSHClientConnection:
+    async def _attempt(self, client: Client) -> asyncssh.SSHClientConnection:
         arguments = _arguments(self.target, self.options)
         authorities = [_public_key(one) for one in self.known if one.marker == "@cert-authority"]
         arguments |= {
@@ -274,7 +235,7 @@ class _Attempts:
         self.unlocked = await unlock(configured, self.options.ask_password)
         return bool(self.unlocked)
 
-    async def _ask_password(self, client: _Client, user: str, tries: int) -> Secret | None:
+    async def _ask_password(self, client: Client, user: str, tries: int) -> Secret | None:
         ask = self.options.ask_password
         if not client.wanted_password or ask is None or tries > PASSWORD_TRIES:
             return None
