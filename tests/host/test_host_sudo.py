@@ -16,7 +16,7 @@ from gpu_wizard.model.action import Run
 from gpu_wizard.model.errors import AccessError
 from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.line import Chunk
-from gpu_wizard.model.question import Command, HostAnswer, Output
+from gpu_wizard.model.question import Command, Files, HostAnswer, Output
 from gpu_wizard.model.secret import Secret
 from tests.host.conftest import MakeUser
 from tests.host.openssh import Sshd, running_sshd
@@ -117,6 +117,19 @@ async def test_cached_credentials(sshd: Sshd, make_user: MakeUser, password: Sec
     assert became_root(await ask(sshd, user, sudo_password=password), user)
     still = ["runuser", "-u", user, "--", "sudo", "-n", "true"]
     assert subprocess.run(still, check=False, capture_output=True).returncode == 0
+
+
+async def test_one_sudo_serves_a_survey_and_one_a_file(
+    sshd: Sshd, make_user: MakeUser, tmp_path: Path
+) -> None:
+    log = tmp_path / "sudo.log"
+    user = make_user(rule=f"{WITHOUT_PASSWORD}\nDefaults:USER logfile={log}")
+    host = await connect(sshd.target(user), sshd.options())
+    await host.ask([*WHO, *WHO, Files(("/etc/shadow",), root=True)])
+    assert log.read_text().count("COMMAND=") == 1
+    await host.put(str(tmp_path / "file"), None, 0o600, "run")
+    await host.close()
+    assert log.read_text().count("COMMAND=") == 2
 
 
 async def test_not_in_sudoers(sshd: Sshd, make_user: MakeUser) -> None:
