@@ -14,7 +14,7 @@ from gpu_wizard.lab import k3s_token
 from gpu_wizard.lab.k3s_config import Flags
 from gpu_wizard.lab.k3s_log import klog, logrus
 from gpu_wizard.lab.k3s_road import RETRY_SECONDS, Road
-from gpu_wizard.lab.k3s_runtime import AGENT, Ended, NodeSetup
+from gpu_wizard.lab.k3s_runtime import AGENT, Ended, NodeSetup, closed_directories
 from gpu_wizard.lab.k3s_token import Token, TokenError
 from gpu_wizard.lab.releases import Release
 from gpu_wizard.lab.systemd import Running
@@ -46,6 +46,7 @@ class Agent:
         """Join, then serve until containerd dies or the unit is stopped; gives the exit status."""
         try:
             await unpack(self._machine, self._running, self._release)
+            closed_directories(self._machine, 0o700)
             token = await self._token()
             await self._join(token)
             await asyncio.get_running_loop().create_future()

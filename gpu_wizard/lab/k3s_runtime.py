@@ -149,9 +149,22 @@ class NodeSetup:
         except BadConfigError as bad:
             await self._machine.clock.sleep(0.2)
             raise self.shut_down("containerd exited: exit status 1") from bad
+        if self._machine.leaked_shim:
+            await self._clean_leaked_shim()
         await self._machine.clock.sleep(_CONTAINERD_SECONDS)
         self._machine.node.containerd_up(self._release, runtimes)
         self.say("containerd is now running")
+
+    async def _clean_leaked_shim(self) -> None:
+        """containerd comes ten seconds late. Source: `k3s-1.34/07-pods/d`."""
+        self._machine.leaked_shim = False
+        for _ in range(10):
+            await self._machine.clock.sleep(1)
+            self.say(
+                "Waiting for containerd startup: rpc error: code = Unavailable desc = connection "
+                'error: desc = "transport: Error while dialing: dial unix '
+                '/run/k3s/containerd/containerd.sock: connect: connection refused"'
+            )
 
     async def kubelet(self, refused: Callable[[], Awaitable[None]] | None = None) -> None:
         """Start the kubelet and register the Node.
@@ -228,3 +241,18 @@ def _is_restricted(key: str) -> bool:
         return False
     allowed = ("kubelet.kubernetes.io", "node.kubernetes.io")
     return not (domain in allowed or domain.endswith(tuple(f".{one}" for one in allowed)))
+
+
+def closed_directories(machine: Machine, agent_mode: int) -> None:
+    """Give K3s's directories their modes. Source: `k3s-1.34/01-server/b`, `02-join/c`."""
+    for path, mode in (
+        ("/var/lib/rancher/k3s", agent_mode),
+        (AGENT, agent_mode),
+        (DIRECTORY, 0o755),
+        (f"{AGENT}/containerd", 0o700),
+        ("/run/k3s", 0o711),
+        ("/run/k3s/containerd", 0o711),
+        ("/var/lib/kubelet", 0o750),
+        ("/var/lib/kubelet/device-plugins", 0o755),
+    ):
+        machine.tree.directory(path, mode=mode)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gpu_wizard.lab.k3s_agent import PASSWORD_FILE, unpack
 from gpu_wizard.lab.k3s_config import Flags
 from gpu_wizard.lab.k3s_control import RUNTIME_CLASSES, ControlPlane
-from gpu_wizard.lab.k3s_runtime import Ended, NodeSetup
+from gpu_wizard.lab.k3s_runtime import Ended, NodeSetup, closed_directories
 from gpu_wizard.lab.releases import Release
 from gpu_wizard.lab.systemd import Running
 
@@ -43,6 +43,8 @@ class Server:
             return 1
         try:
             await unpack(self._machine, self._running, self._release)
+            closed_directories(self._machine, 0o755)
+            self._machine.tree.directory(SERVER, mode=0o700)
             await self._start(control)
             await asyncio.get_running_loop().create_future()
         except Ended as ended:

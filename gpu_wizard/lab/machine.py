@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gpu_wizard.lab import k3s_config, system
 from gpu_wizard.lab.archive import base_packages
+from gpu_wizard.lab.cdi import cdi_spec
 from gpu_wizard.lab.clock import wall
 from gpu_wizard.lab.driver import Driver, plug_in
 from gpu_wizard.lab.files import FileTree
@@ -18,7 +19,7 @@ from gpu_wizard.lab.journal import Journal
 from gpu_wizard.lab.k3s_agent import Agent
 from gpu_wizard.lab.k3s_node import K3sNode
 from gpu_wizard.lab.k3s_server import Server
-from gpu_wizard.lab.packages import Dpkg, Package
+from gpu_wizard.lab.packages import Dpkg, Package, compare
 from gpu_wizard.lab.ports import Clock, Files, Gpu, Program, User
 from gpu_wizard.lab.programs import PROGRAMS
 from gpu_wizard.lab.releases import release
@@ -68,6 +69,8 @@ class Machine:
         self.clock_offset = timedelta()
         self.virtualization = "kvm"
         self.lock: Lock | None = None
+        self.leaked_shim = False
+        """A shim is left whose pod is gone: the next start of containerd takes 10 s more."""
         self.tree = FileTree(self.users)
         self.files: Files = self.tree
         self._programs: tuple[int, tuple[str, ...]] | None = None
@@ -98,8 +101,16 @@ class Machine:
         """What maintainer scripts do: a driver's package brings or takes the driver's files."""
         if package.name in ("nvidia-driver", "nvidia-driver-580") and installed:
             self.driver.install(package.upstream)
-        if package.name == "nvidia-container-toolkit-base" and not installed:
-            self.files.remove("/var/run/cdi/nvidia.yaml")
+        if package.name == "nvidia-container-toolkit-base":
+            self._refresh_cdi(package if installed else None)
+
+    def _refresh_cdi(self, toolkit: Package | None) -> None:
+        """From 1.18 on the toolkit keeps a CDI specification. Source: domain.md, stage 3."""
+        spec = "/var/run/cdi/nvidia.yaml"
+        if toolkit is None:
+            self.files.remove(spec)
+        elif compare(toolkit.upstream, "1.18.0") >= 0 and not self.driver.answer().status:
+            self.files.write(spec, cdi_spec(self.driver.cards).encode())
 
     def now(self) -> datetime:
         """What the machine's own clock shows."""
@@ -204,9 +215,17 @@ class Machine:
         if stub.name == "k3s" and len(argv) > 1 and argv[1] in ("agent", "server"):
             version = stub.version
             return lambda running: self._k3s(running, version)
-        if stub.name == "nvidia-persistenced":
-            self.driver.persistence = True
-        return _idle
+        return self._persistenced if stub.name == "nvidia-persistenced" else _idle
+
+    async def _persistenced(self, running: Running) -> int:
+        if self.driver.answer().status:
+            running.log("nvidia-persistenced failed to initialize. Check syslog for more details.")
+            return 1
+        self.driver.persistence = True
+        try:
+            return await _idle(running)
+        finally:
+            self.driver.persistence = False
 
     async def _k3s(self, running: Running, version: str) -> int:
         role, rest = running.argv[1], running.argv[2:]
@@ -223,6 +242,7 @@ class Machine:
 
 
 async def _idle(running: Running) -> int:
+    """A daemon that is there and does nothing that anybody sees."""
     running.ready()
     await asyncio.get_running_loop().create_future()
     return 0

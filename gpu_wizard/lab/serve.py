@@ -28,6 +28,7 @@ __all__ = ["SCENARIOS", "Lab", "LabThread"]
 
 _BUILDING_FACTOR = 400.0
 """How fast the clock runs while a scenario is built."""
+_ENDING_SECONDS = 15.0
 _NAMES = (SERVER_ADDRESS, "control", "gpu1", "10.43.0.1")
 
 
@@ -186,7 +187,7 @@ class LabThread:
         if self._loop is not None and self._stop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._thread.join(_ENDING_SECONDS)
 
     def commands_to_try(self) -> str:
         """What a person can do with the lab, for a terminal."""

@@ -112,7 +112,7 @@ async def shell(
             done = await connection.run(
                 "sudo -S -p '' sh -s", input=f"practice\nset -e\n{script}\n", check=False
             )
-            assert done.exit_status == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+            assert done.exit_status == 0, (script, done.stdout, done.stderr)
             return str(done.stdout)
 
         yield run

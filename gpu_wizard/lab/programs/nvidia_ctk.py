@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from gpu_wizard.lab.cdi import cdi_spec
 from gpu_wizard.lab.containerd_config import RUNC, V2_PLUGIN, V3_PLUGIN
 from gpu_wizard.lab.k3s_log import logrus
 from gpu_wizard.lab.ports import Call, Program
@@ -82,7 +83,7 @@ class NvidiaCtk:
             return 1
         lines = [logrus("info", "Auto-detected mode as 'nvml'")]
         lines.append(logrus("info", "Generated CDI spec with version 0.5.0"))
-        spec = _cdi_spec(self._machine)
+        spec = cdi_spec(self._machine.driver.cards)
         target = options.last("--output")
         if target and target != "/dev/null":
             self._machine.files.write(target, spec.encode())
@@ -180,17 +181,6 @@ def _set(text: str, pair: str) -> str:
         for line in text.splitlines()
     ]
     return "\n".join(lines) + "\n"
-
-
-def _cdi_spec(machine: Machine) -> str:
-    text = "---\ncdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n"
-    for at, card in enumerate(machine.driver.cards):
-        for name in (str(at), card.uuid):
-            text += (
-                f'    - name: "{name}"\n      containerEdits:\n        deviceNodes:\n'
-                f"            - path: /dev/nvidia{card.minor}\n"
-            )
-    return text
 
 
 def _container_cli(machine: Machine) -> Program:

@@ -76,7 +76,8 @@ class NvidiaSmi:
             await call.out(text.listing(cards).encode() or b"No devices found.\n")
             return 0
         if options.has("--query-compute-apps"):
-            await call.out(b"pid, process_name, used_gpu_memory [MiB]\n")
+            if "noheader" not in options.last("--format"):
+                await call.out(f"{options.last('--query-compute-apps')}\n".encode())
             return 0
         if options.has("--query-gpu"):
             return await self._query(call, options, cards)
