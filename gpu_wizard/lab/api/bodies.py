@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpu_wizard.lab.api import errors, schema
+from gpu_wizard.lab.api import errors, patches, schema
 from gpu_wizard.lab.api.access import ADMIN, Identity
 from gpu_wizard.lab.api.kinds import Kind
 from gpu_wizard.lab.ports import JsonObject
@@ -52,6 +52,29 @@ def accepted(kind: Kind, body: Any, caller: Caller) -> JsonObject:
     warn(unknown, caller)
     copied: JsonObject = copy.deepcopy(obj)
     return {"apiVersion": kind.api_version, "kind": kind.name} | copied
+
+
+def patched(kind: Kind, old: JsonObject, media_type: str, body: Any, caller: Caller) -> JsonObject:
+    """What a patch makes of an object, as an object of this kind.
+
+    Raises:
+        ApiError: 400 or 422.
+    """
+    # A list's items carry no type of their own; a patch may name one.
+    typed = {"apiVersion": kind.api_version, "kind": kind.name} | old
+    shape = schema.of_kind(kind.name)
+    made = patches.patched(media_type, shape, typed, body)
+    try:
+        wanted, unknown = schema.decode(shape, made)
+    except schema.DecodeError as error:
+        if media_type == patches.STRATEGIC:
+            raise errors.invalid_patch(as_go(body), "unrecognized type: string") from error
+        raise errors.invalid_patch(_quoted(made), str(error)) from error
+    if unknown and caller.validation == "Strict":
+        raise errors.invalid_patch(_quoted(made), strict_text(unknown))
+    warn(unknown, caller)
+    found: JsonObject = wanted
+    return found
 
 
 def warn(unknown: list[str], caller: Caller) -> None:
@@ -130,7 +153,7 @@ def strict_text(unknown: list[str]) -> str:
     return f"strict decoding error: {faults}"
 
 
-def quoted(value: Any) -> str:
+def _quoted(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     return json.dumps(text, ensure_ascii=False)[1:-1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 from gpu_wizard.lab.api import (
@@ -90,20 +89,7 @@ class Registry:
         if media_type == patches.APPLY:
             return self._apply(kind, namespace, name, body, caller)
         old = self.get(kind, namespace, name)
-        # A list's items carry no type of their own; a patch may name one.
-        typed = {"apiVersion": kind.api_version, "kind": kind.name} | old
-        shape = schema.of_kind(kind.name)
-        made = patches.patched(media_type, shape, typed, body)
-        try:
-            wanted, unknown = schema.decode(shape, made)
-        except schema.DecodeError as error:
-            if media_type == patches.STRATEGIC:
-                text = "unrecognized type: string"
-                raise errors.invalid_patch(bodies.as_go(body), text) from error
-            raise errors.invalid_patch(bodies.quoted(made), str(error)) from error
-        if unknown and caller.validation == "Strict":
-            raise errors.invalid_patch(bodies.quoted(made), bodies.strict_text(unknown))
-        bodies.warn(unknown, caller)
+        wanted = bodies.patched(kind, old, media_type, body, caller)
         return self._update(kind, old, wanted, caller), False
 
     def delete(
@@ -118,35 +104,35 @@ class Registry:
         kind: str,
         namespace: str,
         name: str,
-        change: Callable[[JsonObject], None],
+        change: deletion.Change,
         manager: str,
     ) -> JsonObject | None:
         """Change the status of an object that may be gone by now; None if it is."""
         known = self.kind(kind)
-        old = self.store.get(known, namespace, name)
-        if old is None:
-            return None
-        new = old | {"status": copy.deepcopy(old.get("status", {}))}
-        change(new["status"])
         caller = Caller(manager=manager, subresource="status" if known.status else "")
-        return self._update(known, old, new, caller)
+        return self._edit(known, namespace, name, lambda new: change(new["status"]), caller)
 
     def change(
         self,
         kind: str,
         namespace: str,
         name: str,
-        change: Callable[[JsonObject], None],
+        change: deletion.Change,
         manager: str,
     ) -> JsonObject | None:
         """Change an object that may be gone by now; None if it is."""
-        known = self.kind(kind)
-        old = self.store.get(known, namespace, name)
+        return self._edit(self.kind(kind), namespace, name, change, Caller(manager=manager))
+
+    def _edit(
+        self, kind: Kind, namespace: str, name: str, change: deletion.Change, caller: Caller
+    ) -> JsonObject | None:
+        old = self.store.get(kind, namespace, name)
         if old is None:
             return None
         new = copy.deepcopy(old)
+        new.setdefault("status", {})
         change(new)
-        return self._update(known, old, new, Caller(manager=manager))
+        return self._update(kind, old, new, caller)
 
     def _apply(
         self, kind: Kind, namespace: str, name: str, body: Any, caller: Caller

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gpu_wizard.lab.api import times
+from gpu_wizard.lab.api import ages
 from gpu_wizard.lab.api.kinds import Kind
 from gpu_wizard.lab.ports import JsonObject
 
@@ -61,30 +60,6 @@ def partial(obj: JsonObject) -> JsonObject:
     return head | {"metadata": obj["metadata"]}
 
 
-def duration(seconds: float) -> str:
-    """A span of time as kubectl shows it: `45s`, `2m38s`, `3h`, `5d`.
-
-    Source: k8s.io/apimachinery, pkg/util/duration.
-    """
-    whole = max(0, int(seconds))
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return _pair(minutes, "m", whole % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _pair(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    return _pair(days, "d", hours % 24, "h") if days < 8 else f"{days}d"
-
-
-def age(timestamp: str | None) -> str:
-    return duration(time.time() - times.parse(timestamp)) if timestamp else "<unknown>"
-
-
 def roles(node: JsonObject) -> str:
     """A node's roles, from its labels."""
     found = sorted(
@@ -113,10 +88,6 @@ def pod_status(pod: JsonObject) -> str:
     return "Terminating" if pod["metadata"].get("deletionTimestamp") else shown
 
 
-def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large}{large_unit}{small}{small_unit}" if small else f"{large}{large_unit}"
-
-
 def _carried(kind: Kind, obj: JsonObject, include: str) -> JsonObject | None:
     if include == "None":
         return None
@@ -126,7 +97,7 @@ def _carried(kind: Kind, obj: JsonObject, include: str) -> JsonObject | None:
 
 
 def _born(obj: JsonObject) -> str:
-    return age(obj["metadata"].get("creationTimestamp"))
+    return ages.age(obj["metadata"].get("creationTimestamp"))
 
 
 def _condition(obj: JsonObject, name: str) -> str:
@@ -184,7 +155,7 @@ def _restarts(containers: Any) -> str:
         each.get("lastState", {}).get("terminated", {}).get("finishedAt") for each in containers
     ]
     last = max((end for end in ends if end), default=None)
-    return f"{count} ({age(last)} ago)" if count and last else str(count)
+    return f"{count} ({ages.age(last)} ago)" if count and last else str(count)
 
 
 def _daemon_set(daemons: JsonObject) -> list[Any]:
@@ -225,9 +196,9 @@ def _event(event: JsonObject) -> list[Any]:
     target = event["involvedObject"]
     seen = event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp")
     first = event.get("firstTimestamp") or event.get("eventTime")
-    last = age(seen)
+    last = ages.age(seen)
     if event.get("count", 1) > 1:
-        last = f"{last} (x{event['count']} over {age(first)})"
+        last = f"{last} (x{event['count']} over {ages.age(first)})"
     source = event.get("source", {})
     return [
         last,
@@ -238,7 +209,7 @@ def _event(event: JsonObject) -> list[Any]:
         ", ".join(filter(None, (source.get("component"), source.get("host"))))
         or event.get("reportingComponent", ""),
         event.get("message", "").strip(),
-        age(first),
+        ages.age(first),
         event.get("count", 1),
         event["metadata"]["name"],
     ]

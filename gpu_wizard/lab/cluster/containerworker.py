@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 from gpu_wizard.lab.api import errors, times
 from gpu_wizard.lab.api.podlogs import Log
-from gpu_wizard.lab.cluster import devices, images, volumes
-from gpu_wizard.lab.cluster.containers import START_ERROR, Container, Ended
+from gpu_wizard.lab.cluster import images, runs
+from gpu_wizard.lab.cluster.containers import START_ERROR, Ended
 from gpu_wizard.lab.cluster.images import Image
-from gpu_wizard.lab.cluster.plugin import Plugin, PluginFailedError, Registration, Setup
 from gpu_wizard.lab.cluster.podstatus import ContainerState
 from gpu_wizard.lab.ports import JsonObject
 
 if TYPE_CHECKING:
     from gpu_wizard.lab.cluster.podworker import PodWorker
 
-_CREATE, _NOTICED, _PLUGIN_STARTS, _PLUGIN_STOPS = 0.09, 1.0, 0.1, 0.1
+_CREATE, _NOTICED, _STOPS_QUICKLY = 0.09, 1.0, 0.1
 _BACK_OFF = 10.0
 _LONGEST_BACK_OFF = 300.0
 _KILLED = 255
@@ -26,7 +25,6 @@ _WAITING_TEXTS = {
     "ErrImagePull": "image can't be pulled",
     "ImagePullBackOff": "trying and failing to pull image",
 }
-_KUBELET_FOLDER = "/var/lib/kubelet/device-plugins"
 
 
 class ContainerWorker:
@@ -51,7 +49,7 @@ class ContainerWorker:
         if not self.running:
             return 0.0
         quick = self._image is not None and (self._image.plugin or self._image.idle)
-        return min(grace, _PLUGIN_STOPS) if quick else grace
+        return min(grace, _STOPS_QUICKLY) if quick else grace
 
     def end(self) -> None:
         """Kill what runs, for good."""
@@ -183,7 +181,8 @@ class ContainerWorker:
         self.state.container_id = f"containerd://{secrets.token_hex(32)}"
         self.state.image_id = image.id
         self._say("Created", "Container created")
-        work = self._plugin(image, log) if image.plugin else self._program(image, log)
+        run = runs.plugin if image.plugin else runs.program
+        work = run(self._pod, self.state, self._spec, image, log)
         self._run = asyncio.ensure_future(work)
         self.state.state = {"running": {"startedAt": times.now()}}
         self._say("Started", "Container started")
@@ -199,42 +198,6 @@ class ContainerWorker:
             raise
         finally:
             log.close()
-
-    async def _program(self, image: Image, log: Log) -> Ended:
-        worker, handler = self._pod.kubelet.worker, self._pod.handler
-        given = tuple(each for found in self.state.devices.values() for each in found)
-        allocated = devices.cards(given) if given else None
-        visible = worker.visible(handler, allocated, image.cuda)
-        argv = [*self._spec.get("command", ()), *self._spec.get("args", ())]
-        environment = _environment(self._spec)
-        injected = handler.startswith("nvidia")
-        container = Container(image, argv, environment, visible, injected, allocated)
-        return await container.run(self._pod.kubelet.clock, log.write)
-
-    async def _plugin(self, image: Image, log: Log) -> Ended:
-        kubelet = self._pod.kubelet
-        mounts = volumes.files(kubelet.registry, self._pod.pod, self._spec)
-        folders = [mount["mountPath"] for mount in self._spec.get("volumeMounts", ())]
-        setup = Setup(image.tag, _environment(self._spec), mounts, _KUBELET_FOLDER in folders)
-        plugin = Plugin(setup, log.write)
-        offered = Registration()
-        try:
-            plugin.start()
-            await kubelet.clock.sleep(_PLUGIN_STARTS)
-            while True:
-                await kubelet.alive()
-                restarted = kubelet.restarted
-                visible = kubelet.worker.visible(self._pod.handler, None, image.cuda)
-                offered = plugin.load(visible)
-                if offered.devices:
-                    kubelet.registered(offered.resource, offered.devices, single=offered.single)
-                await restarted.wait()
-                plugin.again(offered.resource if offered.devices else "")
-        except PluginFailedError:
-            return Ended(1)
-        finally:
-            if offered.devices:
-                kubelet.disconnected(offered.resource)
 
     def _ended(self, ended: Ended) -> None:
         started = self.state.state.get("running", {}).get("startedAt", times.at(0))
@@ -259,7 +222,3 @@ class ContainerWorker:
 
     def _say(self, reason: str, message: str, *, warning: bool = False) -> None:
         self._pod.say(reason, message, warning=warning, container=self.state.name)
-
-
-def _environment(spec: JsonObject) -> dict[str, str]:
-    return {each["name"]: each.get("value", "") for each in spec.get("env", ())}

@@ -5,7 +5,6 @@ Source: recorded e03-e18, e31-e36, j09, l10 with kube-controller-manager v1.36.2
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 from collections import defaultdict
@@ -14,15 +13,12 @@ from dataclasses import dataclass, field
 from gpu_wizard.lab.api import errors, selectors
 from gpu_wizard.lab.api.bodies import Caller
 from gpu_wizard.lab.api.registry import Registry
-from gpu_wizard.lab.cluster import placement
+from gpu_wizard.lab.cluster import daemonpods, placement
 from gpu_wizard.lab.cluster.events import Recorder
 from gpu_wizard.lab.ports import Clock, JsonObject
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_HASH = "controller-revision-hash"
 _MANAGER = "kube-controller-manager"
-_EVERY = ("not-ready", "NoExecute"), ("unreachable", "NoExecute")
-_PRESSURE = ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
 
 
 @dataclass
@@ -58,7 +54,7 @@ class DaemonSets:
 
     def _look(self, daemons: JsonObject) -> _Round:
         found = _Round()
-        spec = _pod_spec(daemons, "")
+        spec = daemonpods.pod_spec(daemons, "")
         for node in self._registry.store.all(self._registry.kind("Node")):
             name = node["metadata"]["name"]
             template = spec | {"affinity": daemons["spec"]["template"]["spec"].get("affinity")}
@@ -107,7 +103,7 @@ class DaemonSets:
         node = self._registry.find("Node", "", name)
         if node is None:
             return False
-        spec = _pod_spec(daemons, "")
+        spec = daemonpods.pod_spec(daemons, "")
         meant = spec | {"affinity": daemons["spec"]["template"]["spec"].get("affinity")}
         return placement.selected(meant, node) and not placement.repelling(
             spec, node, ("NoExecute",)
@@ -121,7 +117,7 @@ class DaemonSets:
             pod
             for node in found.meant
             for pod in found.pods.get(node, ())
-            if pod["metadata"]["labels"].get(_HASH) != revision
+            if pod["metadata"]["labels"].get(daemonpods.HASH) != revision
             and not pod["metadata"].get("deletionTimestamp")
         ]
         # Those that don't work anyway cost nothing.
@@ -136,7 +132,7 @@ class DaemonSets:
         if self._clock.now() < due:
             again.append(due)
             return
-        body = _pod(daemons, node, revision)
+        body = daemonpods.pod(daemons, node, revision)
         try:
             made = self._registry.create(
                 self._registry.kind("Pod"),
@@ -172,7 +168,9 @@ class DaemonSets:
         on_meant = [pods for node, pods in found.pods.items() if node in found.meant]
         pods = [pod for each in on_meant for pod in each]
         ready = [pod for pod in pods if _says_ready(pod)]
-        updated = [pod for pod in pods if pod["metadata"]["labels"].get(_HASH) == revision]
+        updated = [
+            pod for pod in pods if pod["metadata"]["labels"].get(daemonpods.HASH) == revision
+        ]
         counts = {
             "currentNumberScheduled": len(on_meant),
             "numberMisscheduled": len(found.pods) - len(on_meant),
@@ -208,7 +206,7 @@ class DaemonSets:
         newest = max((each["revision"] for each in siblings), default=0)
         found = self._registry.store.get(kind, metadata["namespace"], name)
         if found is None:
-            body = _controller_revision(daemons, name, revision, newest + 1)
+            body = daemonpods.controller_revision(daemons, name, revision, newest + 1)
             caller = Caller(manager=_MANAGER)
             self._registry.create(kind, metadata["namespace"], body, caller)
         elif found["revision"] != newest:
@@ -225,64 +223,6 @@ class DaemonSets:
             for each in found
             if any(o["uid"] == uid for o in each["metadata"].get("ownerReferences", ()))
         ]
-
-
-def _controller_revision(daemons: JsonObject, name: str, revision: str, number: int) -> JsonObject:
-    labels = daemons["spec"]["template"]["metadata"].get("labels", {})
-    template = {"$patch": "replace"} | copy.deepcopy(daemons["spec"]["template"])
-    annotations = daemons["metadata"].get("annotations", {})
-    return {
-        "metadata": {
-            "name": name,
-            "labels": {_HASH: revision} | labels,
-            "annotations": dict(annotations),
-            "ownerReferences": [_owner(daemons)],
-        },
-        "data": {"spec": {"template": template}},
-        "revision": number,
-    }
-
-
-def _owner(daemons: JsonObject) -> JsonObject:
-    metadata = daemons["metadata"]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "name": metadata["name"],
-        "uid": metadata["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
-def _pod(daemons: JsonObject, node: str, revision: str) -> JsonObject:
-    template, metadata = daemons["spec"]["template"], daemons["metadata"]
-    labels = dict(template["metadata"].get("labels", {}))
-    labels |= {_HASH: revision, "pod-template-generation": str(metadata["generation"])}
-    found: JsonObject = {
-        "generateName": f"{metadata['name']}-",
-        "labels": labels,
-        "ownerReferences": [_owner(daemons)],
-    }
-    if template["metadata"].get("annotations"):
-        found["annotations"] = template["metadata"]["annotations"]
-    return {"metadata": found, "spec": _pod_spec(daemons, node)}
-
-
-def _pod_spec(daemons: JsonObject, node: str) -> JsonObject:
-    """The template's spec, pinned to a node and with the tolerations of every daemon."""
-    spec: JsonObject = copy.deepcopy(daemons["spec"]["template"]["spec"])
-    added = [*_EVERY, *((name, "NoSchedule") for name in _PRESSURE)]
-    tolerations = spec.setdefault("tolerations", [])
-    for name, effect in added:
-        key = f"node.kubernetes.io/{name}"
-        tolerations.append({"key": key, "operator": "Exists", "effect": effect})
-    if node:
-        only = {"key": "metadata.name", "operator": "In", "values": [node]}
-        terms = {"nodeSelectorTerms": [{"matchFields": [only]}]}
-        required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
-        spec["affinity"] = {"nodeAffinity": required}
-    return spec
 
 
 def _node_of(pod: JsonObject) -> str:

@@ -43,30 +43,23 @@ class Recorder:
         known = self._said.get(key)
         found = self._registry.store.get(kind_of_events, *known) if known else None
         if found is not None and component != SCHEDULER:
-            count = found.get("count", 1) + 1
-            again = found | {"count": count, "lastTimestamp": times.now()}
-            again["metadata"] = dict(found["metadata"])
-            self._registry.store.put(kind_of_events, again)
+            self._registry.store.put(kind_of_events, _again(found))
             return
         namespace = metadata.get("namespace") or "default"
         self._last = max(self._last + 1, time.time_ns())
         name = f"{metadata['name']}.{self._last:x}"
-        event: JsonObject = {
-            "metadata": {
-                "name": name,
-                "namespace": namespace,
-                "uid": times.new_uid(),
-                "creationTimestamp": times.now(),
-            },
-            "involvedObject": target,
-            "reason": reason,
-            "message": message,
-            "type": type_,
-        }
+        event: JsonObject = {"metadata": {"name": name, "namespace": namespace}}
+        event["metadata"] |= {"uid": times.new_uid(), "creationTimestamp": times.now()}
+        event |= {"involvedObject": target, "reason": reason, "message": message, "type": type_}
         action = "Binding" if reason == "Scheduled" else "Scheduling"
         event |= _by_scheduler(action) if component == SCHEDULER else _by(component, host)
         self._registry.store.put(kind_of_events, event)
         self._said[key] = (namespace, name)
+
+
+def _again(event: JsonObject) -> JsonObject:
+    counted = {"count": event.get("count", 1) + 1, "lastTimestamp": times.now()}
+    return event | counted | {"metadata": dict(event["metadata"])}
 
 
 def _reference(api_version: str, kind: str, metadata: JsonObject, container: str) -> JsonObject:

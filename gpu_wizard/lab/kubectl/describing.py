@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from gpu_wizard.lab.api import quantity, tables, times
+from gpu_wizard.lab.api import ages, quantity, tables, times
 from gpu_wizard.lab.cluster import placement
 from gpu_wizard.lab.kubectl import printing
 from gpu_wizard.lab.kubectl.context import Context, Item
@@ -114,7 +114,7 @@ def _node_pods(context: Context, node: JsonObject) -> Iterator[str]:
     none = "0 (0%)"
     for pod in pods:
         metadata = pod["metadata"]
-        age = tables.age(metadata["creationTimestamp"])
+        age = ages.age(metadata["creationTimestamp"])
         rows.append([metadata["namespace"], metadata["name"], none, none, none, none, age])
     yield from _rows(rows)
     yield "Allocated resources:"
@@ -229,9 +229,9 @@ def _events(context: Context, item: Item, obj: JsonObject) -> Iterator[str]:
     rows.append(["-" * 4, "-" * 6, "-" * 4, "-" * 4, "-" * 7])
     for event in found:
         seen = event.get("lastTimestamp") or event.get("eventTime")
-        age = tables.age(seen)
+        age = ages.age(seen)
         if event.get("count", 1) > 1:
-            age += f" (x{event['count']} over {tables.age(event['firstTimestamp'])})"
+            age += f" (x{event['count']} over {ages.age(event['firstTimestamp'])})"
         rows.append(
             [event["type"], event["reason"], age, event["reportingComponent"], event["message"]]
         )
