@@ -6,7 +6,9 @@ from typing import ClassVar
 
 from gpu_wizard.facts import k3s_installer as steps
 from gpu_wizard.facts import k3s_join as join
+from gpu_wizard.facts.containerd_faults import OF_CONTAINERD
 from gpu_wizard.facts.k3s_journal import Cause
+from gpu_wizard.facts.k3s_rows import found_rows
 from gpu_wizard.facts.k3s_server import ServerPort
 from gpu_wizard.facts.k3s_situation import JoinFacts, Situation
 from gpu_wizard.facts.systemd import SERVER
@@ -18,7 +20,6 @@ from gpu_wizard.model.stage import (
     Found,
     Note,
     Stage,
-    State,
     blocked,
     done,
     needed,
@@ -72,7 +73,7 @@ class Join(Stage[JoinFacts]):
         """Unit, version, server, its port, the Node, the clocks."""
         if not isinstance(facts.units, Known):
             return ()
-        return _found(Situation(facts, spec))
+        return found_rows(Situation(facts, spec))
 
 
 def _running(now: Situation) -> Assessment:
@@ -132,6 +133,10 @@ def _starting(now: Situation) -> Assessment:
 
 def _fault(now: Situation, cause: Cause) -> Assessment:
     """What the journal says: something that a plan cures, or a person's business."""
+    node = now.facts.node
+    if cause.code in OF_CONTAINERD and isinstance(node, Known) and now.is_same_machine(node.value):
+        # A member whose containerd fails is still a member; stage 4 knows the file that is at fault.
+        return done("join.member-without-containerd", **now.names)
     if cause.code == "node-deleted":
         return _obstacle(now) or needed("join.node-deleted", **now.names)
     if cause.code == "node-password-rejected":
@@ -276,23 +281,3 @@ def _notes(now: Situation) -> tuple[Note, ...]:
     if skew is not None and abs(skew) > CLOCK_DRIFT_SECONDS:
         notes.append(Note("join.clock-drift", {"seconds": str(skew)}))
     return tuple(note for note in notes if note)
-
-
-def _found(now: Situation) -> tuple[Found, ...]:
-    unit, node = now.unit, value_or(now.facts.node, None)
-    rows = [Found("join.unit", now.unit_words, "done" if unit.running else None)]
-    rows.append(Found("join.version", str(value_or(now.facts.version, ""))))
-    if now.server or now.configured_server:
-        rows.append(Found("join.server", now.configured_server or now.server))
-    if isinstance(now.port, Known):
-        good: State = "done" if now.port.value.state == "k3s" else "blocked"
-        rows.append(Found("join.port", now.port.value.state, good))
-    if node:
-        same = now.is_same_machine(node)
-        ready: State = "done" if node.ready == "True" and same else "blocked"
-        rows.append(Found("join.node", f"{node.name}, Ready {node.ready}", ready))
-    elif isinstance(now.facts.node, Absent):
-        rows.append(Found("join.node", ""))
-    if now.clock_skew is not None:
-        rows.append(Found("join.clock", f"{now.clock_skew:+d} s"))
-    return tuple(rows)

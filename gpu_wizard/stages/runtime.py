@@ -196,7 +196,7 @@ class _Judge:
         )
         if unit.queued:
             return waiting("runtime.starting", settling=True, unit=unit.name)
-        if journal.cause is not None and not unit.running:
+        if journal.cause is not None and not unit.running and not journal.stopped:
             return self._fails(unit.name, journal.cause)
         if unit.starting:
             return waiting("runtime.starting", settling=True, unit=unit.name)

@@ -362,9 +362,9 @@ def test_every_fault_of_a_start_is_named_at_once(code: str, unit: UnitState) -> 
 
 def test_agent_that_came_up_and_then_lost_its_containerd() -> None:
     form = agent(AGENT_LOOPING, journal=fault("containerd-exited", text="exit status 1"))
-    assert state_code(judged(form)) == "blocked containerd-exited"
+    assert state_code(judged(form)) == "done member-without-containerd"
     form = agent(AGENT_UP, journal=fault("containerd-exited", text="exit status 1"))
-    assert state_code(judged(form)) == "blocked containerd-exited"
+    assert state_code(judged(form)) == "done member-without-containerd"
 
 
 def test_fault_of_an_old_configuration_is_void() -> None:
