@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import yaml
 
 from gpu_wizard.lab.api import errors, fieldsets, patches, protobuf, quantity, schema, selectors
 from gpu_wizard.lab.api.kinds import Catalogue, Kind
@@ -104,6 +105,17 @@ async def test_tables_of_pods(server: ClusterServer, client: Client) -> None:
     assert columns[:5] == ["Name", "Ready", "Status", "Restarts", "Age"]
     assert table["rows"][0]["cells"][:4] == ["done", "0/1", "Completed", "0"]
     assert table["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
+
+
+async def test_yaml_says_the_same(server: ClusterServer, client: Client) -> None:
+    server.cluster.register(Machine(), {})
+    path = "/api/v1/nodes/gpu-node-1"
+    as_yaml = await client.send("GET", path, headers={"Accept": "application/yaml"})
+    assert as_yaml.headers["Content-Type"] == "application/yaml"
+    found = yaml.safe_load(as_yaml.body)
+    wanted = await client.get(path)
+    assert found["status"]["nodeInfo"] == wanted["status"]["nodeInfo"]
+    assert found["metadata"]["labels"] == wanted["metadata"]["labels"]
 
 
 async def test_a_custom_kind(server: ClusterServer, client: Client) -> None:
