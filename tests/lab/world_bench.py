@@ -34,6 +34,8 @@ class DictCluster:
     objects: dict[tuple[str, str, str], JsonObject] = field(default_factory=dict)
     available: bool = False
     workers: list[Worker] = field(default_factory=list)
+    told: list[tuple[bool, str]] = field(default_factory=list)
+    """Every word about the API's availability."""
 
     def register(self, worker: Worker, labels: Mapping[str, str]) -> None:
         """Make the Node."""
@@ -73,6 +75,7 @@ class DictCluster:
     def set_available(self, available: bool, reason: str = "") -> None:
         """Remember it."""
         self.available = available
+        self.told.append((available, reason))
 
 
 @dataclass
