@@ -297,6 +297,26 @@ async def test_output_formats() -> None:
         assert unknown.stderr == 'error: the server doesn\'t have a resource type "foos"\n'
 
 
+async def test_files() -> None:
+    async with lab() as found:
+        text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: b}\n"
+        made = await found.run("kubectl apply -f x.yaml", {"x.yaml": text})
+        assert made.stdout == "configmap/x created\n"
+        again = await found.run("kubectl apply -f x.yaml", {"x.yaml": text})
+        assert again.stdout == "configmap/x unchanged\n"
+        less = text.replace("data: {a: b}", "data: {c: d}")
+        changed = await found.run("kubectl apply -f x.yaml", {"x.yaml": less})
+        assert changed.stdout == "configmap/x configured\n"
+        shown = await found.run("kubectl get -f x.yaml -o jsonpath={.data}", {"x.yaml": text})
+        assert shown.stdout == '{"c":"d"}'
+        put = await found.run("kubectl replace -f x.yaml", {"x.yaml": text})
+        assert put.stdout == "configmap/x replaced\n"
+        missing = await found.run("kubectl apply -f y.yaml")
+        assert (missing.exit, missing.stderr) == (1, 'error: the path "y.yaml" does not exist\n')
+        other = await found.run("kubectl exec x -- true")
+        assert other.stderr == "error: exec is not part of this lab's kubectl\n"
+
+
 async def test_changing_nodes() -> None:
     async with lab(50) as found:
         found.cluster.put(a_pod("busy", "sleep 3600", terminationGracePeriodSeconds=1))

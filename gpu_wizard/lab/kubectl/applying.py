@@ -121,6 +121,18 @@ async def _tell(context: Context, item: Item, made: JsonObject, done: str) -> No
     await context.out(f"{shown} {done}{changing.suffix(context)}\n")
 
 
+async def replace(context: Context) -> int:
+    """`kubectl replace -f FILE`"""
+    for _, manifest in await context.manifests():
+        item = context.located(manifest)
+        context.demand("update", item)
+        caller = context.caller("kubectl-replace", validation="Strict")
+        registry = context.cluster.registry
+        made = registry.replace(item.kind, item.namespace, item.name, manifest, caller)
+        await _tell(context, item, made, "replaced")
+    return 0
+
+
 async def create(context: Context) -> int:
     """`kubectl create -f FILE`, `create namespace NAME`, `create configmap NAME --from-literal…`"""
     words = context.arguments.words

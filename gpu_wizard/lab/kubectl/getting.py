@@ -11,7 +11,7 @@ from gpu_wizard.lab.api.kinds import Kind
 from gpu_wizard.lab.api.store import Change
 from gpu_wizard.lab.kubectl import jsonpath, printing
 from gpu_wizard.lab.kubectl.arguments import UsageError
-from gpu_wizard.lab.kubectl.context import Context, Item, ServerError
+from gpu_wizard.lab.kubectl.context import Context, Item
 from gpu_wizard.lab.ports import JsonObject
 
 Found = list[tuple[Kind, JsonObject]]
@@ -25,7 +25,11 @@ async def get(context: Context) -> int:
         return await _raw(context)
     failed = 0
     found: Found = []
-    kinds, items = _asked(context)
+    kinds: list[Kind] = []
+    if arguments.all("filename"):
+        items = [context.located(each) for _, each in await context.manifests()]
+    else:
+        kinds, items = _asked(context)
     for item in items:
         try:
             found.append((item.kind, context.get(item)))
@@ -211,6 +215,14 @@ async def version(context: Context) -> int:
     return 0
 
 
+async def cluster_info(context: Context) -> int:
+    """`kubectl cluster-info`"""
+    address = context.arguments.value("server", "https://127.0.0.1:6443")
+    hint = "To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'."
+    await context.out(f"Kubernetes control plane is running at {address}\n\n{hint}\n")
+    return 0
+
+
 def _short_json(data: JsonObject) -> str:
     return printing.as_json(data).replace("    ", "  ")
 
@@ -254,8 +266,3 @@ async def can_i(context: Context) -> int:
         return 1
     await context.out("yes\n")
     return 0
-
-
-def because(error: ApiError, source: str) -> ServerError:
-    """The refusal of an object that came from a file."""
-    return ServerError(error, f'error when creating "{source}": ')

@@ -56,6 +56,8 @@ _COMMANDS: dict[str, tuple[Flags, Command]] = {
     "logs": (_LOGS, following.logs),
     "apply": (_APPLY, applying.apply),
     "create": (_APPLY, applying.create),
+    "replace": (_APPLY, applying.replace),
+    "cluster-info": (Flags(), getting.cluster_info),
     "run": (_RUN, applying.run),
     "delete": (_DELETE, changing.delete),
     "label": (_MARK, changing.label),
@@ -78,7 +80,27 @@ _COMMANDS: dict[str, tuple[Flags, Command]] = {
         getting.can_i,
     ),
 }
-_ALIASES = {"describe": "describe", "log": "logs"}
+_ALIASES = {"log": "logs"}
+_NOT_HERE = [
+    "attach",
+    "autoscale",
+    "certificate",
+    "completion",
+    "config",
+    "cp",
+    "debug",
+    "diff",
+    "edit",
+    "exec",
+    "explain",
+    "expose",
+    "kustomize",
+    "plugin",
+    "port-forward",
+    "proxy",
+    "scale",
+    "top",
+]
 
 
 class Kubectl:
@@ -116,6 +138,8 @@ class Kubectl:
         if not name:
             await context.out("kubectl controls the Kubernetes cluster manager.\n")
             return 0
+        if name in _NOT_HERE:
+            raise UsageError(f"{name} is not part of this lab's kubectl")
         if name not in _COMMANDS:
             raise UsageError(f'unknown command "{name}" for "kubectl"')
         flags, command = _COMMANDS[name]
