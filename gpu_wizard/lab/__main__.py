@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def main() -> None:
     parser.add_argument("directory")
     parser.add_argument("--speed", type=float, default=5.0)
     parser.add_argument("--k3s", default=DEFAULT_RELEASE)
+    # asyncio would report every client that hangs up while its channels are being closed.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(_serve(parser.parse_args()))
 
 
