@@ -1,0 +1,166 @@
+"""Pages of the guide as data: a stage, the theory, a command, a key. Faces render them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from gpu_wizard.knowledge.store import document, names, said, table
+from gpu_wizard.knowledge.texts import Language
+from gpu_wizard.knowledge.words import Word, explain_line, fits
+
+Kind = Literal["heading", "text", "drawing", "command", "file", "output", "rows"]
+STAGE_PAGES = (
+    *("join", "driver", "toolkit", "runtime", "device-plugin"),
+    *("runtime-class", "plugin-runtime", "labels", "proof"),
+)
+PAGES = ("theory", *STAGE_PAGES, "versions", "next", "undo", "guide")
+_TABLES = (("keys", "names"), ("fields", "names"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A name and what it means. `depth` 1: a part of the one above."""
+
+    name: str
+    meaning: str
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a page. `text`: sentences. `code`: a command, a file's content, an output or a drawing.
+    `place`: where a command runs (`server`, `node`, `kubectl`), or a file's path.
+    """
+
+    kind: Kind
+    text: str = ""
+    code: str = ""
+    place: str = ""
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its topic as one asks for it, its title, its blocks in order."""
+
+    topic: str
+    title: str
+    blocks: tuple[Block, ...] = field(default_factory=tuple)
+
+
+def page(topic: str, language: Language = "en") -> Page | None:
+    """The page of a stage (by id or number), of the theory, of the proof, …; None where there is none."""
+    name = STAGE_PAGES[int(topic) - 1] if topic in "123456789" and topic else topic
+    content = document("pages", name)
+    return _Writer(name, content, language).page() if content is not None else None
+
+
+def contents(language: Language = "en") -> tuple[Row, ...]:
+    """All pages in reading order: topic and title."""
+    return tuple(Row(name, said((document("pages", name) or {}).get("title"), language)) for name in PAGES)
+
+
+def meaning(reference: str, language: Language = "en") -> str:
+    """What `table:name` means, of keys or of fields; "" where nothing is told of it."""
+    where, _, name = reference.partition(":")
+    for kind, part in _TABLES:
+        entries = (table(kind, where) or {}).get(part, {})  # type: ignore[arg-type] # a literal above
+        if name in entries:
+            return said(entries[name], language)
+    return ""
+
+
+def meaning_of_file(path: str, language: Language = "en") -> str:
+    """What a file or directory is for; patterns stand for many."""
+    entries: Mapping[str, Any] = (table("fields", "files") or {}).get("names", {})
+    if path in entries:
+        return said(entries[path], language)
+    best = max((p for p in entries if "*" in p and fits(p, path)), key=len, default="")
+    return said(entries.get(best), language)
+
+
+class _Writer:
+    """Turns a page's data into blocks; a word is explained once a page, where it first stands."""
+
+    def __init__(self, topic: str, content: Mapping[str, Any], language: Language) -> None:
+        self._topic, self._content, self._language = topic, content, language
+        self._told: set[tuple[str, str]] = set()
+
+    def page(self) -> Page:
+        blocks = [self._block(block) for block in self._content.get("block", ())]
+        blocks += self._program()
+        return Page(self._topic, said(self._content["title"], self._language), tuple(blocks))
+
+    def _block(self, block: Mapping[str, Any]) -> Block:
+        text = said(block.get("text"), self._language)
+        if "head" in block:
+            return Block("heading", said(block["head"], self._language))
+        if "draw" in block:
+            return Block("drawing", text, said(block["draw"], self._language).strip("\n"))
+        rows = tuple(self._rows(block))
+        if "run" in block:
+            run = block["run"].strip("\n")
+            return Block("command", text, run, block["on"], (*self._words(run), *rows))
+        if "file" in block:
+            return Block("file", text, block["code"].strip("\n"), block["file"], rows)
+        if "shows" in block:
+            return Block("output", text, block["shows"].strip("\n"), rows=rows)
+        return Block("rows" if rows else "text", text, rows=rows)
+
+    def _rows(self, block: Mapping[str, Any]) -> Iterator[Row]:
+        for reference in block.get("refs", ()):
+            yield Row(reference.partition(":")[2], meaning(reference, self._language))
+        for name, english, russian in block.get("list", ()):
+            shown = name if isinstance(name, str) else said(name, self._language)
+            yield Row(shown, russian if self._language == "ru" else english)
+
+    def _words(self, run: str) -> Iterator[Row]:
+        for word in explain_line(run, self._language):
+            key = (word.text, word.meaning)
+            if word.meaning and key not in self._told:
+                self._told.add(key)
+                yield _row(word)
+
+    def _program(self) -> Iterator[Block]:
+        """What gpu-wizard itself asks and does here, taken from the program (see tests/knowledge)."""
+        for part in ("asked", "done"):
+            mine = [entry for entry in _recorded(part) if entry["stage"] == self._topic]
+            if mine:
+                yield Block("heading", said(_headings()[part], self._language))
+            yield from (self._entry(entry) for entry in mine)
+
+    def _entry(self, entry: Mapping[str, Any]) -> Block:
+        title = said(entry.get("title"), self._language)
+        if "files" in entry:
+            paths = entry["files"]
+            rows = tuple(Row(path, meaning_of_file(path, self._language)) for path in paths)
+            return Block("rows", title, place=entry["on"], rows=rows)
+        return Block("command", title, entry["run"], entry["on"], tuple(self._words(entry["run"])))
+
+
+def _row(word: Word) -> Row:
+    return Row(word.text, word.meaning, word.depth)
+
+
+@cache
+def _recorded(part: str) -> list[Mapping[str, Any]]:
+    content: list[Mapping[str, Any]] = (document("pages", "program") or {}).get(part, [])
+    return content
+
+
+def _headings() -> Mapping[str, Any]:
+    headings: Mapping[str, Any] = (document("pages", "program") or {})["heading"]
+    return headings
+
+
+def tables(language: Language = "en") -> tuple[Row, ...]:
+    """The tables of keys and fields: name and title."""
+    kinds = ("keys", "fields")
+    return tuple(
+        Row(name, said((table(kind, name) or {}).get("title"), language))  # type: ignore[arg-type] # as above
+        for kind in kinds
+        for name in names(kind)  # type: ignore[arg-type] # as above
+    )

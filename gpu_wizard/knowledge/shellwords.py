@@ -1,0 +1,79 @@
+"""A shell line in words and operators, as a person reads it; nothing is expanded and nothing is run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+_REDIRECTION = r"\d?(?:>>|>&\d|<<-?'?\w+'?|>|<)"
+_TOKEN = re.compile(
+    rf"""
+    (?P<space>(?:[ \t]|\\\n)+)
+  | (?P<line>\n)
+  | (?P<operator>&&|\|\||;;|\||;|&|\$\(|\(|\)|\{{(?=\s)|\}}(?=\s|;|$))
+  | (?P<redirect>{_REDIRECTION})
+  | (?P<word>(?:\$\(\([^()]*\)\)|'[^']*'|"(?:\\.|[^"\\])*"|\\.|\$\{{[^}}]*\}}|\$(?!\()|\w\(\)|[^\s'"\\|&;()<>$])+)
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One piece of a line. `word` keeps its quotes; `redirect` has its target behind it."""
+
+    kind: Literal["word", "operator", "redirect"]
+    text: str
+
+    @property
+    def plain(self) -> str:
+        """Without the quotes around the whole of it."""
+        quoted = re.fullmatch(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"", self.text, re.DOTALL)
+        return (
+            next(part for part in (quoted[1], quoted[2]) if part is not None)
+            if quoted
+            else self.text
+        )
+
+
+def tokens(line: str) -> list[Token]:
+    """All tokens; a line's end reads as `;`, a here-document's text is left out.
+
+    What is no shell at all comes back as one word, so that nothing is lost.
+    """
+    found: list[Token] = []
+    text, position = _without_heredoc(line), 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            found.append(Token("word", text[position:]))
+            break
+        position = match.end()
+        _add(found, match)
+    return found
+
+
+def _without_heredoc(text: str) -> str:
+    match = re.search(r"<<-?'?(\w+)'?[^\n]*\n", text)
+    if match is None:
+        return text
+    end = re.search(rf"^\s*{match[1]}\s*$", text[match.end() :], re.MULTILINE)
+    rest = text[match.end() + end.end() :] if end else ""
+    return text[: match.end()] + rest
+
+
+def _add(found: list[Token], match: re.Match[str]) -> None:
+    text = match[0]
+    if match["line"]:
+        if found and found[-1] != Token("operator", ";"):
+            found.append(Token("operator", ";"))
+    elif match["operator"]:
+        found.append(Token("operator", text))
+    elif match["redirect"]:
+        found.append(Token("redirect", text))
+    elif match["word"]:
+        if found and found[-1].kind == "redirect" and re.fullmatch(r"\d?(?:>>?|<)", found[-1].text):
+            found[-1] = Token("redirect", found[-1].text + text)
+        else:
+            found.append(Token("word", text))

@@ -1,0 +1,222 @@
+"""Word by word: what each part of a command means. One mechanism for pages, plans and screens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from gpu_wizard.knowledge.shellwords import Token, tokens
+from gpu_wizard.knowledge.store import said, table
+from gpu_wizard.knowledge.texts import Language
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_KEYWORDS = ("while", "do", "then", "else", "if", "!", "done", "fi")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A part of a command as written, and what it means; `meaning` "": nothing is told of it.
+
+    `depth`: 1 for a part of a word, such as a field in a list. `program`: whether a command begins here.
+    """
+
+    text: str
+    meaning: str
+    depth: int = 0
+    program: bool = False
+
+
+def explain_command(argv: Sequence[str], language: Language = "en") -> tuple[Word, ...]:
+    """Every word of a command in its order; what belongs together (`--ttl 1h`) is one."""
+    return tuple(_Reader(language).command(argv))
+
+
+def explain_line(line: str, language: Language = "en") -> tuple[Word, ...]:
+    """Every word of a shell line or script, its operators too."""
+    return tuple(_Reader(language).line(line))
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is told of one program. `wraps`: its first other word begins a command; `script`: the option whose
+    value is one; `lists`: pattern → table of fields that the value names; `items`: a table for bare words.
+    """
+
+    name: str
+    entry: Mapping[str, Any]
+
+    @property
+    def patterns(self) -> Mapping[str, list[str]]:
+        """Word patterns with `*`, several words with spaces between → their texts."""
+        words: Mapping[str, list[str]] = self.entry.get("words", {})
+        return words
+
+    def match(self, argv: Sequence[str], start: int) -> tuple[int, str] | None:
+        """How many words from `start` belong together, and their pattern."""
+        for pattern in _ordered(self.name):
+            parts = pattern.split(" ")
+            piece = argv[start : start + len(parts)]
+            if len(piece) == len(parts) and all(map(fits, parts, piece)):
+                return len(parts), pattern
+        return None
+
+
+@cache
+def program_of(word: str) -> Program | None:
+    """The program that a command's first word names, by its last path component."""
+    name = word.rsplit("/", 1)[-1]
+    entry = table("commands", name)
+    return Program(name, entry) if entry is not None else None
+
+
+@cache
+def _ordered(name: str) -> tuple[str, ...]:
+    """The most telling patterns first: more words, then fewer stars, then longer."""
+    program = program_of(name)
+    patterns = program.patterns if program else ()
+    return tuple(sorted(patterns, key=lambda p: (-p.count(" "), p.count("*"), -len(p))))
+
+
+def fits(pattern: str, word: str) -> bool:
+    """Whether a word is of a pattern; a lone `*` takes no option."""
+    if pattern == "*":
+        return not word.startswith("-") or word == "-"
+    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), word, re.DOTALL))
+
+
+class _Reader:
+    """Reads commands in one language; knows the functions that a script defines."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._functions: set[str] = set()
+
+    def command(self, argv: Sequence[str]) -> Iterator[Word]:
+        if not argv:
+            return
+        program = program_of(argv[0])
+        if program is None:
+            yield Word(
+                argv[0], self._shell("f ()") if argv[0] in self._functions else "", program=True
+            )
+            yield from (Word(word, self._shell("f arguments")) for word in argv[1:])
+            return
+        yield Word(argv[0], said(program.entry["text"], self._language), program=True)
+        yield from self._arguments(program, argv)
+
+    def _arguments(self, program: Program, argv: Sequence[str]) -> Iterator[Word]:
+        at = 1
+        while at < len(argv):
+            if argv[at] == program.entry.get("script"):
+                yield from self._script(program, argv, at)
+                return
+            assigned = self._assigned(argv[at]) if program.entry.get("assigns") else None
+            match = program.match(argv, at)
+            if assigned:
+                yield assigned
+                at += 1
+            elif program.entry.get("wraps") and (match is None or match[1] == "*"):
+                yield from self.command(argv[at:])
+                return
+            elif match is None:
+                yield from self._letters(program, argv[at])
+                at += 1
+            else:
+                length, pattern = match
+                yield Word(
+                    " ".join(argv[at : at + length]),
+                    said(program.patterns[pattern], self._language),
+                )
+                yield from self._listed(program, pattern, argv[at + length - 1])
+                at += length
+
+    def _letters(self, program: Program, word: str) -> Iterator[Word]:
+        """`-fsSL` as its letters, where each of them is told of."""
+        single = [f"-{letter}" for letter in word[1:]]
+        if re.fullmatch(r"-[A-Za-z]{2,}", word) and all(
+            each in program.patterns for each in single
+        ):
+            yield Word(word, self._shell("letters"))
+            for each in single:
+                yield Word(each, said(program.patterns[each], self._language), depth=1)
+        else:
+            yield Word(word, "")
+
+    def _listed(self, program: Program, pattern: str, word: str) -> Iterator[Word]:
+        """The fields that an option's value names."""
+        name = program.entry.get("lists", {}).get(pattern)
+        if name is None:
+            return
+        entries = (table("fields", name) or {}).get("names", {})
+        for field in word.partition("=")[2].split(",") if "=" in word else word.split(","):
+            yield Word(field, said(entries.get(field), self._language), depth=1)
+
+    def _script(self, program: Program, argv: Sequence[str], at: int) -> Iterator[Word]:
+        """`sh -c SCRIPT NAME ARGUMENTS`: the script, its name, and what it gets as $1, $2, …"""
+        yield Word(argv[at], said(program.patterns[argv[at]], self._language))
+        yield from self.line(argv[at + 1])
+        rest = argv[at + 2 :]
+        if not rest:
+            return
+        yield Word(rest[0], self._shell("$0"))
+        if '"$@"' in argv[at + 1]:
+            yield from self.command(rest[1:])
+        else:
+            for number, value in enumerate(rest[1:], 1):
+                yield Word(value, self._shell("$1").replace("$1", f"${number}"))
+
+    def line(self, line: str) -> Iterator[Word]:
+        pieces = tokens(line)
+        self._functions |= {t.text[:-2] for t in pieces if t.text.endswith("()")}
+        simple: list[Token] = []
+        for token in pieces:
+            if token.kind == "word" and not (not simple and self._is_shell(token.text)):
+                simple.append(token)
+                continue
+            if token.kind == "redirect":
+                yield from self._simple(simple)
+                yield Word(token.text, self._shell_of(token.text))
+                continue
+            yield from self._simple(simple)
+            simple = []
+            if token.text not in (";", ")", "}"):
+                yield Word(token.text, self._shell_of(token.text))
+        yield from self._simple(simple)
+
+    def _simple(self, simple: list[Token]) -> Iterator[Word]:
+        """One command of a line: assignments before it, then its words. Empties the list."""
+        words = [token.plain for token in simple]
+        simple.clear()
+        while words and _ASSIGNMENT.fullmatch(words[0]):
+            word = words.pop(0)
+            yield self._assigned(word) or Word(word, self._shell("name=value"))
+        if words and words[0] in ("$@", '"$@"'):
+            yield Word('"$@"', self._shell('"$@"'))
+        else:
+            yield from self.command(words)
+
+    def _is_shell(self, text: str) -> bool:
+        return text in _KEYWORDS or text.endswith("()")
+
+    def _assigned(self, word: str) -> Word | None:
+        """An environment variable that is known, with its value."""
+        match = _ASSIGNMENT.fullmatch(word)
+        if match is None:
+            return None
+        meaning = (table("keys", "environment") or {}).get("names", {}).get(match[1])
+        return Word(word, said(meaning, self._language)) if meaning else None
+
+    def _shell_of(self, text: str) -> str:
+        if text.endswith("()"):
+            return self._shell("name()")
+        words = (table("commands", "shell") or {}).get("words", {})
+        best = next(
+            (p for p in sorted(words, key=lambda p: (p.count("*"), -len(p))) if fits(p, text)), ""
+        )
+        return said(words.get(best), self._language)
+
+    def _shell(self, name: str) -> str:
+        return said((table("commands", "shell") or {}).get("words", {}).get(name), self._language)
