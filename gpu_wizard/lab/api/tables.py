@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,10 @@ def _node(node: JsonObject) -> list[Any]:
     if node["spec"].get("unschedulable"):
         shown += ",SchedulingDisabled"
     addresses = {a["type"]: a["address"] for a in reversed(status.get("addresses", ()))}
-    kernel = f"{info.get('kernelVersion')} ({info.get('architecture')})"
+    kernel = info.get("kernelVersion", "")
+    # The architecture stands behind it in 1.36 (recorded b05), not yet in 1.34 (recordings/k3s-1.34).
+    if (match := re.match(r"v1\.(\d+)", info.get("kubeletVersion", ""))) and int(match[1]) >= 36:
+        kernel += f" ({info.get('architecture')})"
     return [
         node["metadata"]["name"],
         shown,
@@ -127,7 +131,7 @@ def _node(node: JsonObject) -> list[Any]:
         addresses.get("InternalIP", _NONE),
         addresses.get("ExternalIP", _NONE),
         info.get("osImage") or "<unknown>",
-        kernel if info.get("kernelVersion") else "<unknown>",
+        kernel or "<unknown>",
         info.get("containerRuntimeVersion") or "<unknown>",
     ]
 
