@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gpu_wizard.facts.objects import PLUGIN_IMAGE_PART, NodeObject
+from gpu_wizard.facts.objects import NodeObject, is_plugin, program_of
 from gpu_wizard.model.fact import Fact, Known
 from gpu_wizard.model.question import JsonObject, Objects, ObjectsFound, Probe
 
@@ -78,7 +78,7 @@ def advertising(nodes: Iterable[NodeObject], but: str) -> tuple[NodeObject, ...]
 
 
 def parse_plugin_sets(found: ObjectsFound) -> Fact[tuple[PluginSet, ...]]:
-    """The DaemonSets with a container whose image is a device plugin of NVIDIA's."""
+    """The DaemonSets with a container that runs a device plugin of NVIDIA's."""
     sets = (_plugin_set(item) for item in found.objects)
     return Known(tuple(each for each in sets if each is not None))
 
@@ -87,7 +87,7 @@ def _plugin_set(item: JsonObject) -> PluginSet | None:
     template = item["spec"]["template"]
     spec, meta = template.get("spec") or {}, item["metadata"]
     containers = [
-        c for c in spec.get("containers") or () if PLUGIN_IMAGE_PART in c.get("image", "")
+        c for c in spec.get("containers") or () if is_plugin(c.get("image", ""), program_of(c))
     ]
     if not containers:
         return None

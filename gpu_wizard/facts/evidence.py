@@ -10,6 +10,7 @@ from gpu_wizard.facts.nvidia_smi import ListedGpu
 from gpu_wizard.facts.objects import NVIDIA, NodeObject, PodObject, gpu_pods
 from gpu_wizard.facts.plugin_log import PluginLog, read_plugin_log
 from gpu_wizard.model.question import PodLog
+from gpu_wizard.model.stage import Assessment, Found, waiting
 
 GPU = "nvidia.com/gpu"
 SHARED = ".shared"
@@ -33,6 +34,69 @@ def plugin_state(pods: tuple[PodObject, ...], logs: tuple[PodLog, ...]) -> Plugi
         log.text for log in logs if (log.namespace, log.pod) == (pod.namespace, pod.name)
     )
     return PluginState(pod, read_plugin_log(text))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What leads from the plugin to allocatable. `registered`: resource → when, since the kubelet's start."""
+
+    node: NodeObject
+    cards: tuple[ListedGpu, ...]
+    pods: tuple[PodObject, ...]
+    plugin: PluginState
+    registered: dict[str, str]
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """What allocatable should be."""
+        expected = expected_allocatable(self.cards, self.plugin.log)
+        return {resource: count for resource, count in expected.items() if count > 0}
+
+
+def first_gap(chain: Chain) -> Assessment | None:
+    """The first thing between plugin and allocatable that is not yet so; each may come by itself."""
+    pod, log = chain.plugin.pod, chain.plugin.log
+    if pod is None:
+        return waiting("proof.no-plugin-pod", settling=True, node=chain.node.name)
+    if log.failure:
+        return waiting(f"proof.{log.failure}", settling=True, pod=pod.name, line=log.line)
+    if not pod.ready:
+        why = pod.reason or pod.phase
+        return waiting("proof.plugin-not-ready", settling=True, pod=pod.name, reason=why)
+    if not chain.registered:
+        return waiting("proof.not-registered", settling=True, pod=pod.name)
+    expected, have = chain.expected, chain.node.gpus()
+    if not expected or any(have.get(key, 0) != count for key, count in expected.items()):
+        return waiting("proof.allocatable", settling=True, have=counts(have), want=counts(expected))
+    return None
+
+
+def evidence_rows(
+    node: NodeObject | None,
+    cards: tuple[ListedGpu, ...],
+    pods: tuple[PodObject, ...],
+    plugin: PluginState,
+) -> tuple[Found, ...]:
+    """The evidence as a person reads it. `node` None: it is not in the cluster, or nobody could look."""
+    if node is None:
+        return (Found("found.node", "", "waiting"),)
+    holders = ", ".join(f"{pod.namespace}/{pod.name}" for pod in gpu_pods(pods))
+    ready = plugin.pod is not None and plugin.pod.ready
+    registered = ", ".join(plugin.log.registered)
+    have = node.gpus()
+    name = plugin.pod.name if plugin.pod else ""
+    return (
+        Found("found.plugin-pod", name, "done" if ready else "needed"),
+        Found("found.registered", registered, "done" if registered else "needed"),
+        Found("found.allocatable", counts(have) if have else "", "done" if have else "needed"),
+        Found("found.cards", str(len(cards))),
+        Found("found.gpu-pods", holders),
+    )
+
+
+def counts(resources: dict[str, int]) -> str:
+    """`nvidia.com/gpu 2`, several with commas between; `0` for none."""
+    return ", ".join(f"{key} {value}" for key, value in sorted(resources.items())) or "0"
 
 
 def registered_after(log: PluginLog, kubelet_started: float | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from gpu_wizard.model.fact import ABSENT, Fact, Known, Unknown
@@ -21,6 +22,8 @@ from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.version import Version
 
 PLUGIN_IMAGE_PART = "k8s-device-plugin"
+_OTHER_PROGRAMS = ("gpu-feature-discovery", "mps-control-daemon", "config-manager")
+"""What else the plugin's image holds. Source: NVIDIA's Helm chart, whose DaemonSets name them as `command`."""
 NVIDIA = "nvidia.com/"
 
 
@@ -77,6 +80,8 @@ class PodObject:
     message: str = ""
     started: str = ""
     created: str = ""
+    programs: tuple[str, ...] = ()
+    """Of each container what its `command` begins with, "" for the image's own."""
 
     @property
     def active(self) -> bool:
@@ -85,8 +90,9 @@ class PodObject:
 
     @property
     def is_plugin(self) -> bool:
-        """Whether it is a device plugin of NVIDIA's."""
-        return any(PLUGIN_IMAGE_PART in image for image in self.images)
+        """Whether it is a device plugin of NVIDIA's, and not another program of the same image."""
+        pairs = zip_longest(self.images, self.programs[: len(self.images)], fillvalue="")
+        return any(is_plugin(image, program) for image, program in pairs)
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,17 @@ class ApiVersion:
     """What `/version` says, such as `v1.34.3+k3s1`."""
 
     version: Version
+
+
+def program_of(container: Mapping[str, Any]) -> str:
+    """The name of the program that a container's `command` begins with; "" for the image's own."""
+    command = container.get("command")
+    return str(command[0]).rpartition("/")[2] if isinstance(command, list) and command else ""
+
+
+def is_plugin(image: str, program: str) -> bool:
+    """Whether a container runs the device plugin, and not another program of its image."""
+    return PLUGIN_IMAGE_PART in image and program not in _OTHER_PROGRAMS
 
 
 def parse_node(item: JsonObject) -> NodeObject:
@@ -140,6 +157,7 @@ def parse_pod(item: JsonObject) -> PodObject:
         message=message,
         started=_started(status),
         created=str(meta.get("creationTimestamp", "")),
+        programs=tuple(program_of(c) for c in _items(spec.get("containers"))),
     )
 
 

@@ -3,6 +3,7 @@
 from gpu_wizard.model.stage import AnyStage
 from gpu_wizard.stages.device_plugin import DevicePlugin
 from gpu_wizard.stages.driver import Driver
+from gpu_wizard.stages.evidence import Evidence
 from gpu_wizard.stages.join import Join
 from gpu_wizard.stages.labels import Labels
 from gpu_wizard.stages.plugin_runtime import PluginRuntime
@@ -22,3 +23,5 @@ STAGES: tuple[AnyStage, ...] = (
     Labels(),
 )
 PROOF: AnyStage = Proof()
+LOOKED_AT: tuple[AnyStage, ...] = (*STAGES, Evidence())
+"""What a look without any action judges: the stages, and in the proof's place its evidence."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from gpu_wizard.facts.cuda import image_for
 from gpu_wizard.facts.evidence import (
-    PluginState,
-    expected_allocatable,
+    Chain,
+    evidence_rows,
+    first_gap,
     free_resource,
     known_uuids,
     plugin_state,
@@ -58,11 +59,7 @@ class ProofFacts:
 class _Evidence:
     """The facts, put together."""
 
-    node: NodeObject
-    cards: tuple[ListedGpu, ...]
-    pods: tuple[PodObject, ...]
-    plugin: PluginState
-    registered: dict[str, str]
+    chain: Chain
     tests: tuple[ProofPod, ...]
     control: ProofPod | None
 
@@ -82,7 +79,7 @@ class Proof(Stage[ProofFacts]):
             return evidence
         if evidence.tests:
             return self._tested(facts, evidence)
-        return self._chain(evidence) or self._can_ask(evidence, spec)
+        return first_gap(evidence.chain) or self._can_ask(evidence.chain, spec)
 
     def plan(self, facts: ProofFacts, spec: Spec) -> Plan:
         """The pod that asks, the one that doesn't; and what an earlier run left."""
@@ -90,10 +87,9 @@ class Proof(Stage[ProofFacts]):
         if isinstance(evidence, Assessment):
             return ()
         attempt = len(evidence.tests) + 1
-        host = evidence.node.labels.get("kubernetes.io/hostname", evidence.node.name)
-        resource = (
-            free_resource(evidence.node, evidence.pods, evidence.registered) or "nvidia.com/gpu"
-        )
+        node, chain = evidence.chain.node, evidence.chain
+        host = node.labels.get("kubernetes.io/hostname", node.name)
+        resource = free_resource(node, chain.pods, chain.registered) or "nvidia.com/gpu"
         image = self._image(facts, spec)
         test = test_pod(spec, image, host, resource, attempt)
         steps = [
@@ -108,30 +104,9 @@ class Proof(Stage[ProofFacts]):
 
     def found(self, facts: ProofFacts, spec: Spec) -> tuple[Found, ...]:
         """The evidence as a person reads it."""
-        node, cards = value_of(facts.node), value_or(facts.cards, ())
-        if node is None:
-            return (Found("found.node", "", "waiting"),)
-        plugin = plugin_state(value_or(facts.pods, ()), value_or(facts.plugin_logs, ()))
-        counts = ", ".join(f"{key} {value}" for key, value in sorted(node.gpus().items()))
-        holders = ", ".join(
-            f"{pod.namespace}/{pod.name}" for pod in gpu_pods(value_or(facts.pods, ()))
-        )
-        ready = plugin.pod is not None and plugin.pod.ready
-        return (
-            Found(
-                "found.plugin-pod",
-                plugin.pod.name if plugin.pod else "",
-                "done" if ready else "needed",
-            ),
-            Found(
-                "found.registered",
-                ", ".join(plugin.log.registered),
-                "done" if plugin.log.registered else "needed",
-            ),
-            Found("found.allocatable", counts, "done" if counts else "needed"),
-            Found("found.cards", str(len(cards))),
-            Found("found.gpu-pods", holders),
-        )
+        pods = value_or(facts.pods, ())
+        plugin = plugin_state(pods, value_or(facts.plugin_logs, ()))
+        return evidence_rows(value_of(facts.node), value_or(facts.cards, ()), pods, plugin)
 
     def _evidence(self, facts: ProofFacts, spec: Spec) -> _Evidence | Assessment:
         for fact in (facts.node, facts.pods, facts.cards):
@@ -143,47 +118,24 @@ class Proof(Stage[ProofFacts]):
         journal = value_of(facts.journal)
         mine = [pod for pod in value_or(facts.proof_pods, ()) if pod.run == spec.run_id]
         return _Evidence(
-            node=facts.node.value,
-            cards=value_or(facts.cards, ()),
-            pods=value_or(facts.pods, ()),
-            plugin=plugin,
-            registered=registered_after(plugin.log, journal.started_at if journal else None),
+            Chain(
+                node=facts.node.value,
+                cards=value_or(facts.cards, ()),
+                pods=value_or(facts.pods, ()),
+                plugin=plugin,
+                registered=registered_after(plugin.log, journal.started_at if journal else None),
+            ),
             tests=tuple(pod for pod in mine if pod.part == "proof"),
             control=next((pod for pod in mine if pod.part == "control"), None),
         )
 
-    def _chain(self, evidence: _Evidence) -> Assessment | None:
-        """The first thing between plugin and allocatable that is not yet so; each may come by itself."""
-        pod, log = evidence.plugin.pod, evidence.plugin.log
-        if pod is None:
-            return waiting("proof.no-plugin-pod", settling=True, node=evidence.node.name)
-        if log.failure:
-            return waiting(f"proof.{log.failure}", settling=True, pod=pod.name, line=log.line)
-        if not pod.ready:
-            return waiting(
-                "proof.plugin-not-ready",
-                settling=True,
-                pod=pod.name,
-                reason=pod.reason or pod.phase,
-            )
-        if not evidence.registered:
-            return waiting("proof.not-registered", settling=True, pod=pod.name)
-        expected = {k: v for k, v in expected_allocatable(evidence.cards, log).items() if v > 0}
-        have = evidence.node.gpus()
-        short = {key: count for key, count in expected.items() if have.get(key, 0) != count}
-        if short or not expected:
-            return waiting(
-                "proof.allocatable", settling=True, have=_counts(have), want=_counts(expected)
-            )
-        return None
-
-    def _can_ask(self, evidence: _Evidence, spec: Spec) -> Assessment:
+    def _can_ask(self, chain: Chain, spec: Spec) -> Assessment:
         if not spec.prove:
             return unknown("proof.not-run")
-        if free_resource(evidence.node, evidence.pods, evidence.registered) is None:
-            holders = ", ".join(f"{p.namespace}/{p.name}" for p in gpu_pods(evidence.pods))
+        if free_resource(chain.node, chain.pods, chain.registered) is None:
+            holders = ", ".join(f"{p.namespace}/{p.name}" for p in gpu_pods(chain.pods))
             return waiting("proof.gpus-in-use", pods=holders)
-        return needed("proof.ready", node=evidence.node.name)
+        return needed("proof.ready", node=chain.node.name)
 
     def _tested(self, facts: ProofFacts, evidence: _Evidence) -> Assessment:
         """What the newest test pod came to."""
@@ -191,7 +143,7 @@ class Proof(Stage[ProofFacts]):
         name = f"{test.namespace}/{test.name}"
         if test.phase == "Failed" and test.reason == ADMISSION and len(evidence.tests) < TRIES:
             again = needed("proof.try-again", pod=name, message=test.message)
-            return self._chain(evidence) or again
+            return first_gap(evidence.chain) or again
         if test.reason in PULL_REASONS and any(
             word in f"{test.reason} {test.message}" for word in GONE
         ):
@@ -209,7 +161,7 @@ class Proof(Stage[ProofFacts]):
         if (
             not seen
             or len(seen) > sum(test.gpus.values())
-            or not set(seen) <= known_uuids(evidence.cards)
+            or not set(seen) <= known_uuids(evidence.chain.cards)
         ):
             return blocked("proof.wrong-gpus", pod=name, seen=", ".join(seen))
         return self._controlled(facts, evidence, seen)
@@ -230,7 +182,7 @@ class Proof(Stage[ProofFacts]):
             notes.insert(0, Note("proof.control-not-run"))
         else:
             notes.insert(0, Note("proof.control-saw-none"))
-        return done("proof.proved", *notes, node=evidence.node.name, uuids=", ".join(seen))
+        return done("proof.proved", *notes, node=evidence.chain.node.name, uuids=", ".join(seen))
 
     def _image(self, facts: ProofFacts, spec: Spec) -> str:
         versions = value_of(facts.versions)
@@ -254,7 +206,3 @@ def _pod_step(step_id: str, manifest: dict[str, object], **params: str) -> Step:
         DeleteObject("Pod", apply.name, apply.namespace, only_ours=True, grace_seconds=0),
     )
     return Step(step_id, apply, undo=gone, change=False, params={"pod": apply.name, **params})
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in sorted(counts.items())) or "0"
