@@ -1,0 +1,213 @@
+"""The wizard: one program, one run at a time, any number of screens over the same progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from textual.app import App
+from textual.binding import Binding
+from textual.timer import Timer
+from textual.worker import Worker
+
+from gpu_wizard.faces.tui import asking, commands, themes
+from gpu_wizard.faces.tui.control import Asked, Control
+from gpu_wizard.faces.tui.drawing.narration import narrate
+from gpu_wizard.faces.tui.look import ERROR, Look
+from gpu_wizard.faces.tui.screens.catalogue import make_screen
+from gpu_wizard.faces.tui.screens.stages import StagesScreen
+from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
+from gpu_wizard.faces.tui.services import RunRequest, Services
+from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, Ui
+from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.knowledge.texts import Language
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.events import Event
+from gpu_wizard.model.setup_file import SetupFile
+
+PAINT_SECONDS = 0.05
+TICK_SECONDS = 1.0
+IDLE_TICK_SECONDS = 10.0
+
+
+class WizardApp(App[int]):
+    """Shows events and makes choices; what it needs of the outside it is given as functions."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "gpu-wizard"
+    ENABLE_COMMAND_PALETTE = True
+    COMMANDS = {commands.Everything}
+    BINDINGS = [
+        Binding("ctrl+c", "interrupt", priority=True, show=False),
+        Binding("q,й,ctrl+q", "leave", show=False),
+        Binding("question_mark,comma,f1", "help", show=False),
+        Binding("f2", "language", show=False),
+        Binding("escape", "back", show=False),
+        Binding("p,з", "open('plan')", show=False),
+        Binding("o,щ", "open('output')", show=False),
+        Binding("c,с", "open('config')", show=False),
+        Binding("g,п", "open('gpu')", show=False),
+        Binding("d,в", "open('trouble')", show=False),
+    ]
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        setup: SetupFile | None = None,
+        language: Language = "en",
+        look: Look | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        look_at_once: bool = True,
+        plain: bool = False,
+    ) -> None:
+        """`setup` None: the wizard begins by asking for the machines. `plain`: without colours."""
+        super().__init__(ansi_color=True if plain else None)
+        themes.register(self, plain=plain)
+        control = Control(self._changed, self._dialog)
+        self.ui = Ui(look or Look(), Words(language), now, services, control, setup)
+        self.ui.plain_output = plain
+        control.narrate = self._narrated
+        self._look_at_once = look_at_once
+        self._painting: Timer | None = None
+        self._run: Worker[None] | None = None
+        self.asker = asking.ScreenAsker(self)
+        if setup is not None and setup.nodes:
+            self.ui.node = setup.nodes[0].name
+
+    def on_mount(self) -> None:
+        """The first screen; what is heavy is imported behind it."""
+        first = "stages" if self.ui.setup is not None else "start"
+        self.push_screen(make_screen(first, self.ui))
+        self.set_interval(IDLE_TICK_SECONDS, self._tick_idle)
+        self.set_interval(TICK_SECONDS, self._tick)
+        if self.ui.services.prepare is not None:
+            self.call_after_refresh(self._prepare)
+        if self.ui.setup is not None and self._look_at_once:
+            self.call_after_refresh(self.begin, RunWanted(plan=True))
+
+    async def _prepare(self) -> None:
+        if self.ui.services.prepare is not None:
+            self.run_worker(asyncio.to_thread(self.ui.services.prepare), group="prepare")
+
+    def begin(self, wanted: RunWanted) -> None:
+        """Start a run, unless one is going on."""
+        if self.ui.busy or self.ui.setup is None or (self._run and self._run.is_running):
+            self.say(self.ui.words("line.busy"))
+            return
+        self.ui.notice = ("", "")
+        self.ui.control.stopping = False
+        self.ui.follow = self.ui.follow or not wanted.plan
+        self.asker.forget_tries()
+        request = RunRequest(self.ui.setup, wanted.stages, wanted.plan, wanted.prove)
+        self._run = self.run_worker(self._carry_out(request), group="run", exit_on_error=True)
+
+    async def _carry_out(self, request: RunRequest) -> None:
+        try:
+            finished = await self.ui.services.run(request, self.ui.control, self.asker)
+        except WizardError as error:
+            self.say(str(error), ERROR)
+            return
+        for node in self.ui.control.progress.nodes.values():
+            if node.finished is not None and node.finished.error is not None:
+                self.say(f"{node.name}: {node.finished.error}", ERROR)
+        if finished.outcome == "done" and not finished.plan and not request.stages:
+            self._finished_well()
+
+    def _finished_well(self) -> None:
+        """The evidence is shown by itself where the person was watching."""
+        if self.ui.follow and isinstance(self.screen, StagesScreen):
+            self.push_screen(make_screen("finish", self.ui))
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line above the footer."""
+        self.ui.notice = (text, style)
+        self._changed()
+
+    def _narrated(self, event: Event) -> str:
+        return narrate(event, self.ui.words)
+
+    def _changed(self) -> None:
+        """Paint soon: 20 times a second at most, not at all while nothing happens."""
+        if self._painting is None and self.is_running:
+            self._painting = self.set_timer(PAINT_SECONDS, self.paint)
+
+    async def paint(self) -> None:
+        """Draw what changed."""
+        self._painting = None
+        if isinstance(self.screen, WizardScreen):
+            await self.screen.paint()
+
+    def _tick(self) -> None:
+        if self.ui.busy:
+            self._changed()
+
+    def _tick_idle(self) -> None:
+        if not self.ui.busy:
+            self._changed()
+
+    def on_run_wanted(self, message: RunWanted) -> None:
+        """A screen wants a run."""
+        self.begin(message)
+
+    def on_screen_wanted(self, message: ScreenWanted) -> None:
+        """A screen wants another one."""
+        self.open(message.name, message.stages)
+
+    def open(self, name: str, stages: tuple[str, ...] = ()) -> None:
+        """Show a screen; the same one twice is shown once."""
+        screen = make_screen(name, self.ui, stages)
+        if type(self.screen) is not type(screen):
+            self.push_screen(screen)
+
+    def action_open(self, name: str) -> None:
+        """A screen by its key; there is nothing to see before a machine is named."""
+        if self.ui.setup is not None:
+            self.open(name)
+
+    async def action_back(self) -> None:
+        """Esc: close what is on top; never quits."""
+        if len(self.screen_stack) > 2:
+            await self.pop_screen()
+
+    async def action_language(self) -> None:
+        """English or Russian, everything at once."""
+        self.ui.words = Words("ru" if self.ui.words.language == "en" else "en")
+        await self.paint()
+
+    def action_help(self) -> None:
+        """The keys of this screen."""
+        asking.show_help(self)
+
+    def action_leave(self) -> None:
+        """Quit where nothing runs, else ask how to stop."""
+        asking.leave(self)
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C: as q; in the dialog that follows it abandons."""
+        asking.leave(self)
+
+    def abandon(self) -> None:
+        """Break off the action in hand."""
+        if self._run is not None:
+            self._run.cancel()
+
+    @property
+    def run_in_hand(self) -> bool:
+        """Whether a run that changes something, or looks, goes on."""
+        return self._run is not None and self._run.is_running
+
+    async def _dialog(self, asked: Asked) -> str:
+        return await asking.put(self, asked)
+
+    def _fatal_error(self) -> None:
+        """A bug: no traceback with values on the screen; the command line writes the report."""
+        self.bell()
+        self._exit_renderables.clear()
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: Any) -> None:
+        """As above: nothing is printed here."""
+        self._fatal_error()

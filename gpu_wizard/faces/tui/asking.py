@@ -1,0 +1,111 @@
+"""Questions to the person, as dialogs over whatever screen is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from gpu_wizard.faces.tui.control import Asked
+from gpu_wizard.faces.tui.drawing import questions
+from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
+from gpu_wizard.faces.tui.services import ShownKey
+from gpu_wizard.faces.tui.widgets.buttons import Action
+from gpu_wizard.model.secret import Secret
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.app import WizardApp
+
+_PURPOSE = re.compile(r"(?P<what>SSH password of|sudo password on|K3s join token for) (?P<who>.+)")
+_KINDS = {"SSH password of": "login", "sudo password on": "sudo", "K3s join token for": "token"}
+
+
+async def ask(app: WizardApp, dialog: Dialog) -> str:
+    """Show a dialog and wait for its end; callable from any task."""
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def ended(result: str | None) -> None:
+        if not answer.done():
+            answer.set_result(result or "")
+
+    await app.push_screen(dialog, ended)
+    return await answer
+
+
+async def put(app: WizardApp, asked: Asked) -> str:
+    """A question of the engine; ends with an option's id."""
+    ui = app.ui
+    if asked.question.id == "approve":
+        return await ask(app, questions.approval(ui, asked))
+    return await ask(app, questions.question(ui, asked))
+
+
+def leave(app: WizardApp) -> None:
+    """Quit where nothing runs; else ask how to stop."""
+    ui = app.ui
+    if not app.run_in_hand or not (ui.shown.running or ui.control.waiting):
+        app.abandon()
+        app.exit(0)
+        return
+
+    def ended(result: str | None) -> None:
+        if result == "finish":
+            ui.control.request_stop()
+            app.say(ui.words("line.press-again"))
+        elif result == "abandon":
+            ui.control.stopping = True
+            app.abandon()
+
+    app.push_screen(questions.stopping(ui), ended)
+
+
+def show_help(app: WizardApp) -> None:
+    """The keys of the screen at hand, from its live bindings."""
+    ui = app.ui
+    text = questions.help_lines(ui)
+    close = Action("close", ui.words("button.close"), "primary")
+    app.push_screen(Dialog(ui.words("help.title"), text, [close], escape="close"))
+
+
+class ScreenAsker:
+    """Asks in dialogs while a connection is made. Passwords are kept in memory, for this run of the program only."""
+
+    def __init__(self, app: WizardApp) -> None:
+        """`app`: whose screen the dialogs are shown on."""
+        self._app = app
+        self._kept: dict[str, Secret] = {}
+        self._tries: dict[str, int] = {}
+
+    def forget_tries(self) -> None:
+        """Another run: what was accepted before is given again without asking."""
+        self._tries.clear()
+
+    async def trust(self, key: ShownKey) -> bool:
+        """Whether to remember a host key."""
+        return await ask(self._app, questions.host_key(self._app.ui, key)) == "trust"
+
+    async def secret(self, purpose: str) -> Secret | None:
+        """A password, kept for the next run; asked again where it was not accepted."""
+        tries = self._tries.get(purpose, 0)
+        self._tries[purpose] = tries + 1
+        if tries == 0 and purpose in self._kept:
+            return self._kept[purpose]
+        dialog = self._entry(purpose, tries)
+        if await ask(self._app, dialog) != "ok" or not dialog.typed:
+            return None
+        secret = Secret(dialog.typed.encode())
+        self._kept[purpose] = secret
+        return secret
+
+    def _entry(self, purpose: str, tries: int) -> EntryDialog:
+        words = self._app.ui.words
+        found = _PURPOSE.fullmatch(purpose)
+        kind = _KINDS[found["what"]] if found else "login"
+        who = found["who"] if found else purpose
+        again = [words("password.again", n=tries)] if tries else []
+        draw = plain(self._app.ui, words(f"password.{kind}.text", who=who), *again)
+        actions = [
+            Action("ok", words("button.ok"), "primary"),
+            Action("cancel", words(f"password.{kind}.without")),
+        ]
+        return EntryDialog(words(f"password.{kind}.title", who=who), draw, actions, secret=True)

@@ -1,0 +1,135 @@
+"""The run as the screens see it: events folded, output kept, questions put to the person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from gpu_wizard.engine.progress import Progress, StageProgress
+from gpu_wizard.faces.tui.drawing.command import cannot_be_undone
+from gpu_wizard.faces.tui.output_log import OutputLog
+from gpu_wizard.model.action import Plan
+from gpu_wizard.model.events import Event, OutputReceived, StepFinished, StepStarted
+from gpu_wizard.model.stage import Question
+
+CALM_RISKS = ("restarts-agent", "join.agent-away", "plugin-restarts")
+"""Risks that disturb no running work: the plan names them, and Start agrees to them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that waits for the person. `stage`: whose; `plan`: what it is about, where it is one."""
+
+    question: Question
+    node: str
+    stage: str
+    plan: Plan = ()
+
+
+@dataclass
+class Waiting:
+    """A question answered in the stage's pane, not in a dialog."""
+
+    asked: Asked
+    answer: asyncio.Future[str]
+
+
+@dataclass
+class Control:
+    """A face for the engine; the screens draw `progress` whenever `changed` calls.
+
+    `skipped`: node → stages that the person leaves out. `choices`: what was decided, for the setup file.
+    `dialog`: puts a question to the person and returns an option's id.
+    """
+
+    changed: Callable[[], None]
+    dialog: Callable[[Asked], Awaitable[str]]
+    narrate: Callable[[Event], str] = lambda _event: ""
+    progress: Progress = field(default_factory=Progress)
+    skipped: dict[str, set[str]] = field(default_factory=dict)
+    choices: dict[str, str] = field(default_factory=dict)
+    logs: dict[str, OutputLog] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    stopping: bool = False
+
+    async def show(self, event: Event) -> None:
+        """Fold one event; draws nothing itself."""
+        self.progress = self.progress.fold(event)
+        if event.node is not None:
+            self._log(event.node, event)
+        self.changed()
+
+    async def choose(self, question: Question) -> str | None:
+        """The person's answer; a calm plan is approved as Start said, and what is skipped is skipped."""
+        asked = self._asked(question)
+        left_out = asked.stage in self.skipped.get(asked.node, set())
+        if question.id == "approve":
+            if left_out:
+                return "skip"
+            return await self.dialog(asked) if disturbs(asked.plan) else "approve"
+        if question.id == "failed":
+            return "skip" if left_out else await self._in_pane(asked)
+        choice = await self.dialog(asked)
+        if choice not in ("stop", "skip"):
+            self.choices[question.id] = choice
+        return choice
+
+    def stop_requested(self) -> bool:
+        """Whether to stop after the step in hand."""
+        return self.stopping
+
+    def request_stop(self) -> None:
+        """Stop after the step in hand; a question that waits is answered by that."""
+        self.stopping = True
+        self.answer("stop")
+        self.changed()
+
+    def answer(self, option: str) -> None:
+        """Answer the question in the pane, if there is one."""
+        if self.waiting is not None and not self.waiting.answer.done():
+            self.waiting.answer.set_result(option)
+
+    def log(self, node: str) -> OutputLog:
+        """A node's output."""
+        return self.logs.setdefault(node, OutputLog())
+
+    def stage(self, node: str, stage: str) -> StageProgress:
+        """A stage of a node."""
+        return self.progress.node(node).stage(stage)
+
+    def _asked(self, question: Question) -> Asked:
+        node = self.progress.current
+        stage = question.params.get("stage", "") or self._assessed_last(node)
+        return Asked(question, node, stage, self.stage(node, stage).plan)
+
+    def _assessed_last(self, node: str) -> str:
+        """The stage whose judgement raised a question."""
+        stages = self.progress.node(node).stages.values()
+        asking = [s for s in stages if s.assessment is not None and s.assessment.question]
+        return asking[-1].id if asking else ""
+
+    async def _in_pane(self, asked: Asked) -> str:
+        loop = asyncio.get_running_loop()
+        self.waiting = Waiting(asked, loop.create_future())
+        self.changed()
+        try:
+            return await self.waiting.answer
+        finally:
+            self.waiting = None
+            self.changed()
+
+    def _log(self, node: str, event: Event) -> None:
+        log = self.log(node)
+        if isinstance(event, OutputReceived):
+            log.feed(event.chunk.text)
+        elif isinstance(event, StepStarted | StepFinished) and (text := self.narrate(event)):
+            log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")
+
+
+def disturbs(plan: Plan) -> bool:
+    """Whether a plan touches running work or the API, or holds what can't be undone."""
+    return any(
+        (step.risk is not None and step.risk.code not in CALM_RISKS) or cannot_be_undone(step)
+        for step in plan
+    )

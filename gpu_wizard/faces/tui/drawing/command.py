@@ -1,0 +1,119 @@
+"""Actions as a person reads them: the command or the act, broken between words, and diffs."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.cells import cell_len
+
+from gpu_wizard.faces.tui.look import BODY, MUTED, Line, Look
+from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.model.action import (
+    Action,
+    ApplyObject,
+    DeleteObject,
+    PutFile,
+    RestoreFile,
+    Run,
+    Step,
+)
+
+_SCRIPT_LINES = 3
+"""A script longer than this is folded in a plan until it is opened."""
+
+
+def command_words(action: Run) -> list[str]:
+    """A command as the words of a shell line."""
+    environment = [f"{key}={shlex.quote(value)}" for key, value in action.environment]
+    lead = ["sudo"] if action.root else []
+    return [*lead, *(["env", *environment] if environment else []), *map(shlex.quote, action.argv)]
+
+
+def act(action: Action, words: Words) -> str:
+    """What is done where that is no command."""
+    match action:
+        case PutFile(content=None):
+            return words("plan.remove-file", path=action.path)
+        case PutFile():
+            return words("plan.write-file", path=action.path)
+        case RestoreFile():
+            code = "plan.put-back" if action.backup else "plan.remove-file"
+            return words(code, path=action.path)
+        case ApplyObject():
+            return words("plan.apply", object=_object(action.kind, action.namespace, action.name))
+        case DeleteObject():
+            return words("plan.delete", object=_object(action.kind, action.namespace, action.name))
+        case Run():
+            return " ".join(command_words(action))
+
+
+def _object(kind: str, namespace: str, name: str) -> str:
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def action_lines(
+    action: Action, look: Look, words: Words, width: int, *, whole: bool, indent: int = 2
+) -> list[Line]:
+    """An action under its step. `whole`: a script is shown to its last line."""
+    margin = " " * indent
+    if not isinstance(action, Run):
+        return look.wrapped(act(action, words), width, BODY, margin + "  ", margin)
+    rows = _broken(command_words(action), width - indent - 2)
+    hidden = 0 if whole or len(rows) <= _SCRIPT_LINES + 1 else len(rows) - _SCRIPT_LINES
+    lines = [look.line((margin + "$ ", MUTED), (rows[0], BODY))]
+    lines += [look.line(f"{margin}  ", (row, BODY)) for row in rows[1 : len(rows) - hidden]]
+    if hidden:
+        lines.append(look.line((f"{margin}  {words.count('plan.more-lines', hidden)}", MUTED)))
+    return lines
+
+
+def _broken(parts: list[str], width: int) -> list[str]:
+    """A command broken only between its words, with a backslash; lines of a script keep their own breaks."""
+    rows: list[str] = []
+    row = ""
+    for part in parts:
+        first, *rest = part.split("\n")
+        candidate = f"{row} {first}" if row else first
+        if row and cell_len(candidate) > width - 2:
+            rows.append(f"{row} \\")
+            candidate = f"    {first}"
+        row = candidate
+        for line in rest:
+            rows.append(row)
+            row = line
+    return [piece for each in [*rows, row] for piece in _cells(each, width)]
+
+
+def _cells(row: str, width: int) -> list[str]:
+    """A row that is one word longer than the pane goes on in the next; nothing is left out."""
+    pieces = [row[at : at + width] for at in range(0, len(row), width)]
+    return pieces or [""]
+
+
+def diff_lines(
+    diff: str, look: Look, words: Words, width: int, *, whole: bool, indent: int = 4
+) -> list[Line]:
+    """A unified diff, its header left out: the act above names the file or object."""
+    rows = [row for row in diff.splitlines() if not row.startswith(("--- ", "+++ ", "@@"))]
+    shown = rows if whole else rows[:_SCRIPT_LINES]
+    if len(rows) == len(shown) + 1:
+        shown = rows
+    lines = []
+    for row in shown:
+        style = {"+": "$text-success", "-": "$text-error"}.get(row[:1], MUTED)
+        sign, text = row[:1], row[1:]
+        for number, piece in enumerate(_cells(text, max(8, width - indent - 2))):
+            lead = sign if number == 0 else " "
+            lines.append(look.line(" " * indent, (f"{lead} {piece}", style)))
+    if len(shown) < len(rows):
+        more = words.count("plan.more-lines", len(rows) - len(shown))
+        lines.append(look.line((" " * indent + more, MUTED)))
+    return lines
+
+
+def cannot_be_undone(step: Step) -> bool:
+    """Whether a step changes something for good. Starting or restarting a unit leaves nothing to undo."""
+    action = step.action
+    if not isinstance(action, Run) or not step.change or step.undo:
+        return False
+    return "systemctl" not in action.argv

@@ -1,0 +1,174 @@
+"""The dialogs' texts and buttons: approval of a risk, a choice, a host key, stopping, the keys."""
+
+from __future__ import annotations
+
+from gpu_wizard.engine.progress import NodeProgress
+from gpu_wizard.faces.tui.control import Asked
+from gpu_wizard.faces.tui.drawing.command import cannot_be_undone
+from gpu_wizard.faces.tui.drawing.rail import number_of
+from gpu_wizard.faces.tui.look import BODY, GLYPHS, HEADING, KEY, MUTED, RISK, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.screens.dialogs import Dialog, plain
+from gpu_wizard.faces.tui.services import ShownKey
+from gpu_wizard.faces.tui.ui import Ui
+from gpu_wizard.faces.tui.widgets.buttons import Action
+from gpu_wizard.faces.tui.widgets.drawn import Draw
+from gpu_wizard.facts.objects import NODE_PODS, PodObject, gpu_pods
+from gpu_wizard.model.fact import Known
+
+
+def approval(ui: Ui, asked: Asked) -> Dialog:
+    """A stage that disturbs running work, or holds a step without undo."""
+
+    def draw(width: int) -> list[Line]:
+        look, words = ui.look, ui.words
+        number = number_of(asked.stage)
+        head = words("ask.risk", n=number, name=words(f"title.{asked.stage}"), node=asked.node)
+        lines = look.wrapped(head, width, STRONG)
+        for step in asked.plan:
+            if step.risk is not None:
+                lines += look.wrapped(words.risk(step), width, RISK, "  ", "! ")
+            if cannot_be_undone(step):
+                text = f"{words.step(step)}. {words('plan.no-undo')}"
+                lines += look.wrapped(text, width, RISK, "  ", "! ")
+        return [*lines, *_pod_lines(ui, ui.control.progress.node(asked.node), width)]
+
+    actions = [
+        Action("stop", ui.words("button.back"), "primary"),
+        Action("approve", f"y  {ui.words('ask.go-on')}", "risk"),
+        Action("skip", ui.words("ask.skip-stage")),
+    ]
+    keys = {"y": "approve", "н": "approve"}
+    return Dialog(
+        ui.words("ask.risk-title"), draw, actions, escape="stop", risk=True, focus="stop", keys=keys
+    )
+
+
+def _pod_lines(ui: Ui, node: NodeProgress, width: int) -> list[Line]:
+    fact = node.facts.get(NODE_PODS.id)
+    pods: tuple[PodObject, ...] = fact.value if isinstance(fact, Known) else ()  # type: ignore[assignment]  # this probe's facts are pods
+    mine = gpu_pods(pods)
+    if not mine:
+        return []
+    lines = [ui.look.line(""), ui.look.line((ui.words.count("ask.pods", len(mine)), HEADING))]
+    for pod in mine:
+        count = f"{sum(pod.gpus.values())} GPU"
+        lines.append(ui.look.ends(width, [(f"  {pod.namespace}/{pod.name}", BODY)], [(count, MUTED)]))
+    return lines
+
+
+def question(ui: Ui, asked: Asked) -> Dialog:
+    """A question with its own options; what is recommended has the focus."""
+    words, put = ui.words, asked.question
+    text = words.of("question", put.id, dict(put.params))
+    actions = [
+        Action(
+            option.id,
+            words.of("option", option.id, {**put.params, **option.params}),
+            "primary" if option.id == put.default else "",
+        )
+        for option in put.options
+    ]
+    if all(option.id != "stop" for option in put.options):
+        actions.append(Action("stop", words.of("option", "stop")))
+    number = number_of(asked.stage) if asked.stage else 0
+    name = words(f"title.{asked.stage}") if asked.stage else ""
+    title = words("ask.question-title", n=number, name=name)
+    return Dialog(title, plain(ui, text), actions, escape="stop", focus=put.default)
+
+
+def host_key(ui: Ui, key: ShownKey) -> Dialog:
+    """First contact: the fingerprint, how to compare it, and two buttons, the safe one focused."""
+    words = ui.words
+
+    def draw(width: int) -> list[Line]:
+        look = ui.look
+        algorithm = key.algorithm.removeprefix("ssh-").upper()
+        return [
+            *look.wrapped(words("trust.text"), width),
+            look.line(""),
+            *look.wrapped(f"{algorithm}  {grouped(key.fingerprint)}", width, STRONG),
+            look.line(""),
+            *look.wrapped(words("trust.compare"), width, MUTED),
+            *look.wrapped("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", width, BODY, "  "),
+        ]
+
+    actions = [
+        Action("refuse", words("trust.no"), "primary"),
+        Action("trust", f"t  {words('trust.yes')}", "risk"),
+    ]
+    keys = {"t": "trust", "е": "trust"}
+    title = words("trust.title", host=key.host)
+    return Dialog(title, draw, actions, escape="refuse", focus="refuse", keys=keys)
+
+
+def grouped(fingerprint: str) -> str:
+    """`SHA256:` and the characters in groups of four, for eyes that compare."""
+    kind, _, text = fingerprint.partition(":")
+    return f"{kind}:" + " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def stopping(ui: Ui) -> Dialog:
+    """How to stop what runs."""
+    words, running = ui.words, ui.shown.running
+    what = words(f"title.{running.id}") if running else ""
+    number = number_of(running.id) if running else 0
+    text = words("stop.text", n=number, name=what)
+    actions = [
+        Action("go-on", words("stop.go-on"), "primary"),
+        Action("finish", words("stop.finish")),
+        Action("abandon", f"^C  {words('stop.abandon')}", "risk"),
+    ]
+    draw = plain(ui, text, words("stop.warning"))
+    return Dialog(
+        words("stop.title"),
+        draw,
+        actions,
+        escape="go-on",
+        risk=True,
+        focus="go-on",
+        interrupt="abandon",
+    )
+
+
+_HELP = (
+    ("↑ ↓  1–9", "help.choose"),
+    ("← →  Tab", "help.views"),
+    ("Enter  Esc", "help.enter"),
+    ("a  s  x", "help.stages"),
+    ("r", "help.look"),
+    ("p o c g d", "help.screens"),
+    ("e", "help.explain"),
+    ("/  n  f", "help.search"),
+    ("y  w", "help.copy"),
+    ("[  ]", "help.nodes"),
+    ("?  F1  F2", "help.language"),
+    ("Ctrl+P", "help.palette"),
+    ("q  Ctrl+C", "help.quit"),
+)
+
+
+def help_lines(ui: Ui) -> Draw:
+    """All keys, and what the glyphs mean."""
+
+    def draw(width: int) -> list[Line]:
+        look, words = ui.look, ui.words
+        lines: list[Line] = []
+        for keys, code in _HELP:
+            rows = look.wrapped(words(code), width, BODY, " " * 12, " " * 12)
+            head = look.line((keys.ljust(12), KEY))
+            lines += [head + rows[0][12:], *rows[1:]]
+        lines.append(look.line(""))
+        states = [state for state in GLYPHS if words.has("state", state)]
+        for at in range(0, len(states), 5):
+            row = states[at : at + 5]
+            lines.append(
+                look.line(
+                    *(
+                        (f"{look.glyph(state)} {words.state(state):<10}", STYLES[state])
+                        for state in row
+                    )
+                )
+            )
+        return lines
+
+    return draw

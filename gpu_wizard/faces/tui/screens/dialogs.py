@@ -1,0 +1,139 @@
+"""Dialogs: a question with its options, a risk, a host key, a password, stopping, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from gpu_wizard.faces.tui.ui import Ui
+from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
+from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
+
+
+class Dialog(ModalScreen[str]):
+    """A title in the border, text, a row of buttons; ends with the id of one of them.
+
+    `escape`: what Esc means, "" for nothing. `keys`: more keys that stand for buttons.
+    """
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS = [
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("up,k,л", "scroll(-1)", show=False),
+        Binding("down,j,о", "scroll(1)", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        draw: Draw,
+        actions: Sequence[Action],
+        *,
+        escape: str = "",
+        risk: bool = False,
+        focus: str = "",
+        keys: Mapping[str, str] | None = None,
+        interrupt: str = "",
+    ) -> None:
+        """`risk`: framed as a warning. `focus`: the button that has the focus; the primary one by itself.
+
+        `interrupt`: what Ctrl+C means here; else the same as Esc.
+        """
+        super().__init__()
+        self._title, self._draw, self._actions = title, draw, tuple(actions)
+        self._escape, self._risk, self._focus = escape, risk, focus
+        self._keys = keys or {}
+        self._interrupt = interrupt or escape
+
+    def compose(self) -> ComposeResult:
+        """The frame."""
+        with Vertical(id="dialog", classes="-risk" if self._risk else "") as frame:
+            frame.border_title = f" {self._title} "
+            with VerticalScroll(id="dialog-text", can_focus=False):
+                yield Drawn(self._draw)
+            yield from self.fields()
+            yield ButtonRow(self._actions, id="dialog-buttons")
+
+    def fields(self) -> ComposeResult:
+        """What stands between text and buttons."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """The safe button has the focus."""
+        self.query_one(ButtonRow).focus_on(self._focus)
+
+    def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
+        """A button ends the dialog."""
+        self.dismiss(event.action)
+
+    def on_key(self, event: Key) -> None:
+        """Esc and the keys of buttons."""
+        if event.key == "escape" and self._escape:
+            event.stop()
+            self.dismiss(self._escape)
+        elif event.key in self._keys and not isinstance(self.focused, Input):
+            event.stop()
+            self.dismiss(self._keys[event.key])
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C."""
+        if self._interrupt:
+            self.dismiss(self._interrupt)
+
+    def action_scroll(self, by: int) -> None:
+        """A text longer than the dialog."""
+        self.query_one("#dialog-text", VerticalScroll).scroll_relative(y=by, animate=False)
+
+
+class EntryDialog(Dialog):
+    """A dialog with one field. Ends with `ok`, and what was typed is in `typed`; or with another button."""
+
+    def __init__(
+        self,
+        title: str,
+        draw: Draw,
+        actions: Sequence[Action],
+        *,
+        secret: bool,
+        text: str = "",
+        escape: str = "cancel",
+    ) -> None:
+        """`secret`: what is typed is not shown. `text`: what the field begins with."""
+        super().__init__(title, draw, actions, escape=escape)
+        self._secret, self._text = secret, text
+        self.typed = ""
+
+    def fields(self) -> ComposeResult:
+        """The field."""
+        yield Input(self._text, password=self._secret, id="entry", compact=True)
+
+    def on_mount(self) -> None:
+        """The field has the focus."""
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Kept as it is typed."""
+        self.typed = event.value
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the field is the primary button."""
+        self.typed = event.value
+        self.dismiss("ok")
+
+
+def plain(ui: Ui, *paragraphs: str) -> Draw:
+    """Paragraphs of text, a blank line between them."""
+
+    def draw(width: int) -> list[object]:
+        lines: list[object] = []
+        for text in paragraphs:
+            lines += [*([ui.look.line("")] if lines else []), *ui.look.wrapped(text, width)]
+        return lines
+
+    return draw  # type: ignore[return-value]  # lines of Content

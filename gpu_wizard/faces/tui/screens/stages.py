@@ -1,0 +1,284 @@
+"""The stages: the rail, and for the stage chosen what was found, what will be done, why, and the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from textual import events
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widget import Widget
+
+from gpu_wizard.faces.tui.drawing import rail as rails
+from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.why import why
+from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, STYLES, Line, Part
+from gpu_wizard.faces.tui.screens.stage_actions import actions_for, carry_out
+from gpu_wizard.faces.tui.screens.wizard_screen import HELP, QUIT, WizardScreen
+from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
+from gpu_wizard.faces.tui.widgets.bars import Hint
+from gpu_wizard.faces.tui.widgets.buttons import ButtonRow
+from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
+from gpu_wizard.faces.tui.widgets.steps import Steps
+
+VIEWS = ("plan", "why", "output")
+
+
+class StagesScreen(WizardScreen):
+    """The heart of the wizard."""
+
+    CSS_PATH = "stages.tcss"
+    BINDINGS = [
+        Binding("up,k,л", "move(-1)", show=False),
+        Binding("down,j,о", "move(1)", show=False),
+        Binding("left", "turn(-1)", show=False),
+        Binding("right", "turn(1)", show=False),
+        *(Binding(str(n), f"jump({n})", show=False) for n in range(1, 10)),
+        Binding("a,ф", "act('all')", show=False),
+        Binding("s,ы", "act('only')", show=False),
+        Binding("x,ч", "act('skip')", show=False),
+        Binding("r,к", "act('look')", show=False),
+        Binding("e,у", "explain", show=False),
+        Binding("left_square_bracket,х", "node(-1)", show=False),
+        Binding("right_square_bracket,ъ", "node(1)", show=False),
+    ]
+
+    def __init__(self, ui: Ui) -> None:
+        """Shows the first stage that is not done, and follows the run until the person goes elsewhere."""
+        super().__init__(ui)
+        self.view = "plan"
+
+    def body(self) -> Iterator[Widget]:
+        """Rail and panes; all views stay mounted, classes show them."""
+        self.add_class("-view-plan")
+        yield Drawn(self._tabs, id="nodes")
+        with Horizontal(id="body"):
+            with Vertical(id="rail"):
+                yield Drawn(self._rail, id="stages")
+                yield Drawn(self._side, id="side")
+            with Vertical(id="main"):
+                with Horizontal(id="panes"):
+                    with Vertical(id="pane"):
+                        yield Drawn(self._head, id="head")
+                        with VerticalScroll(id="plan-view", can_focus=False):
+                            yield Steps(self.ui)
+                        with VerticalScroll(id="why-narrow"):
+                            yield Drawn(self._why, id="why-text")
+                        yield ButtonRow(id="buttons")
+                    with VerticalScroll(id="why-wide"):
+                        yield Drawn(self._why)
+                with Vertical(id="output"):
+                    yield Drawn(self._output_head, id="output-head")
+                    yield OutputPane(self.ui.control.log(self.ui.node), self.ui.look)
+
+    async def on_mount(self) -> None:
+        """The primary button has the focus from the start."""
+        self.query_one(OutputPane).plain = self.ui.plain_output
+        await self.paint()
+        self.query_one(ButtonRow).focus_on()
+
+    async def paint(self) -> None:
+        """Follow the run, then draw."""
+        self._follow()
+        pane = self.query_one(OutputPane)
+        pane.show_log(self.ui.control.log(self.ui.node))
+        pane.tick()
+        self.query_one("#nodes").display = len(self.ui.control.progress.nodes) > 1
+        for drawn in self.query(Drawn):
+            drawn.redraw()
+        self._fit()
+        buttons = self.query_one(ButtonRow)
+        had_none = not buttons.actions
+        await buttons.show(actions_for(self.ui))
+        if had_none and (self.focused is None or not self.focused.display):
+            buttons.focus_on()
+
+    def on_resize(self) -> None:
+        """The text gives way, the buttons stay in sight."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The buttons follow the text; where it is too long it scrolls above them."""
+        pane, head = self.query_one("#pane"), self.query_one("#head")
+        self.query_one("#plan-view").styles.max_height = max(
+            3, pane.size.height - head.size.height - 2
+        )
+
+    def _follow(self) -> None:
+        """A view that nobody touched goes with the run: node, stage in hand, or the one that asks."""
+        progress = self.ui.control.progress
+        if not self.ui.node or (self.ui.follow and progress.active and progress.current):
+            self.ui.node = progress.current or self.ui.node
+        if not self.ui.follow:
+            return
+        waiting, running = self.ui.control.waiting, self.ui.shown.running
+        if waiting is not None:
+            self._choose(waiting.asked.stage)
+        elif running is not None:
+            self._choose(running.id)
+        elif not progress.active:
+            self._choose((*self.ui.remaining(), self.ui.stage)[0])
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys, the most wanted first."""
+        many = [Hint("[ ]", "key.node")] if len(self.ui.control.progress.nodes) > 1 else []
+        views = [] if self.has_class("-wide") else [Hint("←→", "key.view")]
+        more = [
+            Hint("p", "key.plan", "app.open('plan')"),
+            Hint("o", "key.output", "app.open('output')"),
+            Hint("c", "key.config", "app.open('config')"),
+            Hint("r", "key.look", "screen.act('look')"),
+        ]
+        return (
+            Hint("↑↓", "key.stage"),
+            *views,
+            *many,
+            Hint("e", "key.explain", "screen.explain"),
+            Hint("g", "key.gpu", "app.open('gpu')"),
+            Hint("d", "key.trouble", "app.open('trouble')"),
+            *more,
+            HELP,
+            Hint("q", "key.stop", "app.leave") if self.ui.busy else QUIT,
+        )
+
+    def title_parts(self) -> tuple[list[Part], list[Part]]:
+        """What the node is to the cluster, and how far it is."""
+        server = self.ui.setup.cluster.server if self.ui.setup else ""
+        name = server.removeprefix("https://").rpartition(":")[0] or server
+        role = self.ui.words("head.agent-of", server=name) if name else ""
+        if self.ui.control.stopping and self.ui.busy:
+            return [], [(self.ui.words("head.stopping"), STYLES["stopped"])]
+        return [(f"  {role}", MUTED)], self.clock()
+
+    def _tabs(self, width: int) -> list[Line]:
+        look, words, progress = self.ui.look, self.ui.words, self.ui.control.progress
+        parts: list[Part] = []
+        for name, node in progress.nodes.items():
+            done = sum(stage.state == "done" for stage in node.stages.values())
+            shown = name == self.ui.node
+            text = f"[ {name} {done}/9 ]" if shown else f"  {name} {done}/9  "
+            parts.append((text, STRONG if shown else MUTED))
+        index = list(progress.nodes).index(self.ui.node) + 1 if self.ui.node in progress.nodes else 0
+        count = [(f"{index}/{len(progress.nodes)}  [ ] {words('key.node')}", MUTED)]
+        return [look.ends(width, parts, count)]
+
+    def _rail(self, width: int) -> list[Line]:
+        ui = self.ui
+        return rails.rail(ui.shown, ui.stage, ui.skipped, ui.look, ui.words, width)
+
+    def _side(self, width: int) -> list[Line]:
+        return rails.side(self.ui.shown, self.ui.look, self.ui.words, width)
+
+    def _head(self, width: int) -> list[Line]:
+        """Title and state, a summary, and the views where they don't all fit."""
+        look, words, stage = self.ui.look, self.ui.words, self.ui.stage
+        state = rails.shown_state(self.ui.shown, stage, self.ui.skipped)
+        title = f"{rails.number_of(stage)} {words(f'title.{stage}')}"
+        right = [(f"{look.glyph(state)} {words.state(state)}", STYLES[state])]
+        lines = [
+            look.ends(width, [(title, HEADING)], right),
+            look.ends(width, [(words(f"summary.{stage}"), BODY)], []),
+        ]
+        if not self.has_class("-wide"):
+            parts: list[Part] = []
+            for view in VIEWS:
+                name = words(f"view.{view}")
+                parts.append((f"[{name}] ", STRONG) if view == self.view else (f" {name}  ", MUTED))
+            lines.append(look.ends(width, parts, [("← →", MUTED)]))
+        return [*lines, look.line("")]
+
+    def _why(self, width: int) -> list[Line]:
+        return why(self.ui.stage, self._pen(width))
+
+    def _output_head(self, width: int) -> list[Line]:
+        words, pane = self.ui.words, self.query_one(OutputPane)
+        state = (
+            words("output.following")
+            if pane.following
+            else words.count("output.below", pane.below)
+        )
+        title = words("output.title")
+        return [self.ui.look.ends(width, [(title, HEADING)], [(state, MUTED)])]
+
+    def _pen(self, width: int) -> Pen:
+        return self.ui.pen(width)
+
+    def on_output_pane_moved(self) -> None:
+        """Where the output stands is said in its head."""
+        self.query_one("#output-head", Drawn).redraw()
+
+    def _choose(self, stage: str) -> None:
+        if stage != self.ui.stage:
+            self.ui.stage = stage
+            self.query_one(Steps).reset()
+            self.query_one("#plan-view", VerticalScroll).scroll_home(animate=False)
+
+    async def action_move(self, by: int) -> None:
+        """Another stage; the view is the person's from now on."""
+        at = rails.ORDER.index(self.ui.stage) + by
+        await self._go(rails.ORDER[max(0, min(len(rails.ORDER) - 1, at))])
+
+    async def action_jump(self, number: int) -> None:
+        """A stage by its number."""
+        await self._go(rails.ORDER[number - 1])
+
+    async def _go(self, stage: str) -> None:
+        self.ui.follow = False
+        self._choose(stage)
+        await self.paint()
+
+    async def action_turn(self, by: int) -> None:
+        """The next view; where all are in sight, the next pane gets the focus."""
+        if self.has_class("-wide"):
+            await self._focus_pane(by)
+            return
+        self.remove_class(f"-view-{self.view}")
+        self.view = VIEWS[(VIEWS.index(self.view) + by) % len(VIEWS)]
+        self.add_class(f"-view-{self.view}")
+        await self.paint()
+
+    async def _focus_pane(self, by: int) -> None:
+        panes = [self.query_one(Steps), self.query_one("#why-wide"), self.query_one(OutputPane)]
+        at = panes.index(self.focused) if self.focused in panes else -1
+        after = at + by
+        if 0 <= after < len(panes):
+            panes[after].focus()
+        else:
+            self.query_one(ButtonRow).focus_on()
+
+    async def action_act(self, action: str) -> None:
+        """A key that stands for a button."""
+        if action in ("skip", "look") or action in self.query_one(ButtonRow).actions:
+            await self._act(action)
+
+    async def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
+        """A button was pressed."""
+        await self._act(event.action)
+
+    async def _act(self, action: str) -> None:
+        message = carry_out(self.ui, action)
+        if message is not None:
+            self.post_message(message)
+        await self.paint()
+
+    def action_explain(self) -> None:
+        """The words of a command, one by one."""
+        self.post_message(ScreenWanted("explain"))
+
+    async def action_node(self, by: int) -> None:
+        """Another node."""
+        names = list(self.ui.control.progress.nodes)
+        if len(names) > 1:
+            self.ui.node = names[(names.index(self.ui.node) + by) % len(names)]
+            self.ui.follow = False
+            await self.paint()
+
+    async def on_click(self, event: events.Click) -> None:
+        """The rail and the views answer to the mouse too."""
+        if event.widget is not None and event.widget.id == "stages":
+            stage = rails.row_at(event.y)
+            if stage is not None:
+                await self._go(stage)
+        elif event.widget is not None and event.widget.id == "head" and event.y == 2:
+            await self.action_turn(1)

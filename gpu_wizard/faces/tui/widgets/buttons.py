@@ -1,0 +1,102 @@
+"""A row of buttons, one of them filled: the primary action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Button
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button: an id, its label, and whether it is the primary one or one that disturbs."""
+
+    id: str
+    label: str
+    kind: str = ""
+    """`primary`, `risk` or ""."""
+
+
+class ActionButton(Button):
+    """A button one row high that knows which action it stands for."""
+
+    DEFAULT_CSS = """
+    ActionButton { min-width: 0; width: auto; margin-right: 1; }
+    """
+
+    def __init__(self, action: Action) -> None:
+        """`action`: what pressing it means."""
+        variant = {"primary": "primary", "risk": "warning"}.get(action.kind, "default")
+        super().__init__(action.label, variant=variant, compact=True)  # type: ignore[arg-type]  # one of Textual's variants
+        self.means = action.id
+
+
+class ButtonRow(Horizontal):
+    """Buttons that can be replaced; the focus stays on the action that it was on, if that is still there."""
+
+    BINDINGS = [
+        Binding("left", "step(-1)", show=False),
+        Binding("right", "step(1)", show=False),
+    ]
+    DEFAULT_CSS = """
+    ButtonRow { height: 1; width: 1fr; }
+    """
+
+    class Pressed(Message):
+        """An action was chosen."""
+
+        def __init__(self, action: str) -> None:
+            """`action`: its id."""
+            super().__init__()
+            self.action = action
+
+    def __init__(self, actions: tuple[Action, ...] = (), *, id: str | None = None) -> None:
+        """`actions`, the first on the left."""
+        super().__init__(id=id)
+        self._actions = actions
+
+    def compose(self) -> ComposeResult:
+        """The buttons."""
+        for action in self._actions:
+            yield ActionButton(action)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The ids of what can be chosen now."""
+        return tuple(action.id for action in self._actions)
+
+    async def show(self, actions: tuple[Action, ...]) -> None:
+        """Offer other actions."""
+        if actions == self._actions:
+            return
+        focused = self.screen.focused
+        had_focus = isinstance(focused, ActionButton) and focused.parent is self
+        meant = focused.means if isinstance(focused, ActionButton) else ""
+        same = tuple(a.id for a in actions) == self.actions
+        self._actions = actions
+        if same:
+            for button, action in zip(self.query(ActionButton), actions, strict=True):
+                button.label = action.label
+            return
+        await self.remove_children()
+        await self.mount(*(ActionButton(action) for action in actions))
+        if had_focus:
+            self.focus_on(meant)
+
+    def focus_on(self, meant: str = "") -> None:
+        """Focus the button of an action, else the primary one, else the first."""
+        buttons = list(self.query(ActionButton))
+        kinds = {action.id: action.kind for action in self._actions}
+        ranked = sorted(buttons, key=lambda b: (b.means != meant, kinds[b.means] != "primary"))
+        if ranked:
+            ranked[0].focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Say which action was chosen."""
+        event.stop()
+        if isinstance(event.button, ActionButton):
+            self.post_message(self.Pressed(event.button.means))
