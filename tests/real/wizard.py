@@ -122,7 +122,6 @@ class Wizard:
             "HOME": str(self.home),
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CONFIG_HOME": str(self.home / "config"),
-            "PYTHONDONTWRITEBYTECODE": "1",
             **({"GPU_WIZARD_SUDO_PASSWORD": PASSWORD} if self.user == "ops" else {}),
             **self.environment,
         }

@@ -1,0 +1,110 @@
+"""The proof's traps, and a machine that is server and GPU node at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from .bed import SERVER_CONFIG, Bed, install_k3s, until
+from .hands import install_toolkit, join, phase, pod, restart
+from .machine import Machine
+from .wizard import Wizard
+
+CUDA_OF_DRIVER = "nvidia/cuda:13.0.1-base-ubuntu22.04"
+
+
+@pytest.fixture
+def proved(bed: Bed, fresh: Machine, wizard: Wizard) -> Machine:
+    """A machine that the product took all the way."""
+    join(bed, fresh)
+    install_toolkit(fresh)
+    restart(fresh)
+    run = wizard.auto(wizard.write_setup([fresh]))
+    assert run.status == 0, run
+    return fresh
+
+
+def test_proof_right_after_a_restart_is_not_fooled_by_old_allocatable(
+    bed: Bed, proved: Machine, wizard: Wizard
+) -> None:
+    proved.sh("systemctl restart k3s-agent")
+    assert bed.allocatable("gpu1") == 1
+
+    run = wizard.auto(wizard.write_setup([proved]), "--prove")
+
+    assert run.status == 0, run
+    assert run.assessments()["proof"]["code"] == "proof.proved"
+    assert "proof.class-sees-all" in [note["code"] for note in run.assessments()["proof"]["notes"]]
+
+
+def test_all_cards_taken_is_said_and_nobody_is_disturbed(
+    bed: Bed, proved: Machine, wizard: Wizard
+) -> None:
+    bed.apply(pod("training", "gpu1", "sleep 600", cards=1))
+    until("the pod runs", lambda: phase(bed, "training") == "Running")
+
+    run = wizard.auto(wizard.write_setup([proved]), "--prove")
+
+    assert run.assessments()["proof"]["code"] == "proof.gpus-in-use", run
+    assert phase(bed, "training") == "Running"
+    assert [item["metadata"]["name"] for item in bed.get("pods", "-n", "default")["items"]] == [
+        "training"
+    ]
+
+
+def test_image_that_cannot_be_pulled_is_named_and_its_pods_go(
+    bed: Bed, proved: Machine, wizard: Wizard
+) -> None:
+    wanted = "nvidia/cuda:99.9.9-base-ubuntu22.04"
+
+    run = wizard.auto(wizard.write_setup([proved], stages={"proof": {"image": wanted}}), "--prove")
+
+    assert run.status == 1, run
+    assert run.assessments()["proof"]["code"] == "proof.image"
+    until("its pods are gone", lambda: not bed.get("pods", "-n", "default")["items"])
+
+
+def test_pod_without_class_and_class_without_request_are_as_recorded(
+    bed: Bed, proved: Machine
+) -> None:
+    """Not the product's: what its proof must tell apart is so here as on two real H100."""
+    look = "nvidia-smi -L || true"
+    bed.apply(
+        pod("asks-without-class", "gpu1", look, cards=1, runtime_class=""),
+        pod("class-without-request", "gpu1", look),
+    )
+    for name in ("asks-without-class", "class-without-request"):
+        until(f"{name} ended", lambda name=name: phase(bed, name) == "Succeeded")
+    assert "GPU-" not in bed.kubectl("logs", "asks-without-class")
+    assert "GPU 0: " in bed.kubectl("logs", "class-without-request")
+
+
+def test_card_that_falls_off_the_bus_is_named(bed: Bed, proved: Machine, wizard: Wizard) -> None:
+    proved.sh("touch -d @1 /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.580.95.05")
+    until("the plugin saw it", lambda: bed.allocatable("gpu1") == 0)
+
+    run = wizard.auto(wizard.write_setup([proved]))
+
+    assert run.status == 1, run
+    assert run.assessments()["driver"]["code"] == "driver.gpu-lost"
+
+
+def test_server_that_is_the_gpu_node_itself(bed: Bed, wizard: Wizard) -> None:
+    solo = bed.add("solo", cards=2)
+    try:
+        solo.put("/etc/rancher/k3s/config.yaml", SERVER_CONFIG)
+        install_k3s(solo, "server")
+
+        run = wizard.auto(wizard.write_setup([solo], control_plane=solo))
+
+        assert run.status == 0, run
+        assert run.assessments()["join"]["code"] == "join.server"
+        assert (
+            solo.sh(
+                "k3s kubectl get node solo -o jsonpath='{.status.allocatable.nvidia\\.com/gpu}'"
+            )
+            == "2"
+        )
+        again = wizard.auto(wizard.write_setup([solo], control_plane=solo))
+        assert again.of("step-started") == [], again
+    finally:
+        bed.remove("solo")

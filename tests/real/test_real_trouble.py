@@ -1,0 +1,155 @@
+"""What happens to machines and networks in the middle of a run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from . import network
+from .bed import Bed, until
+from .hands import install_toolkit, join, restart
+from .machine import Machine
+from .wizard import Run, Wizard
+
+
+def run_and_strike(
+    wizard: Wizard, setup: str, at: tuple[str, str], strike: Callable[[], None]
+) -> Run:
+    """A run; when an event of that type and stage comes, something happens."""
+    process = wizard.start("--auto", setup, "--json")
+    assert process.stdout is not None
+    lines: list[str] = []
+    struck = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            event = json.loads(line)
+            if not struck.is_set() and (event["type"], event.get("stage")) == at:
+                struck.set()
+                strike()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        process.wait(240)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"the run did not end:\n{''.join(lines)[-4000:]}") from None
+    reader.join(10)
+    assert struck.is_set(), "".join(lines)[-4000:]
+    assert process.stderr is not None
+    events = tuple(event for event in map(json.loads, lines) if event["type"] != "version")
+    return Run(process.returncode, "".join(lines), process.stderr.read(), events)
+
+
+def test_reboot_in_the_middle_is_sat_out(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
+    setup = str(wizard.write_setup([fresh]))
+
+    run = run_and_strike(
+        wizard, setup, ("stage-finished", "toolkit"), lambda: fresh.run("systemctl reboot")
+    )
+
+    assert run.status == 0, run
+    assert fresh.boots == 2
+    assert run.assessments()["proof"]["code"] == "proof.proved"
+    assert run.err == ""
+
+
+def test_cable_pulled_for_six_seconds(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
+    join(bed, fresh)
+    setup = str(wizard.write_setup([fresh]))
+
+    def strike() -> None:
+        network.pull_cable(fresh.address)
+        threading.Timer(6, network.put_cable_back, [fresh.address]).start()
+
+    run = run_and_strike(wizard, setup, ("stage-started", "toolkit"), strike)
+
+    assert run.status == 0, run
+    assert run.err == ""
+
+
+def test_api_away_for_ten_seconds(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
+    join(bed, fresh)
+    install_toolkit(fresh)
+    restart(fresh)
+    setup = str(wizard.write_setup([fresh]))
+
+    def strike() -> None:
+        bed.server.sh("systemctl stop k3s")
+        threading.Timer(10, bed.server.run, ["systemctl start k3s"]).start()
+
+    run = run_and_strike(wizard, setup, ("stage-finished", "runtime-class"), strike)
+
+    until("the API is back", lambda: bed.kubectl_run("get", "nodes").status == 0, 60)
+    assert run.status == 0, run
+    assert run.err == ""
+
+
+def test_killed_run_is_taken_up_by_the_next(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
+    setup = wizard.write_setup([fresh])
+    process = wizard.start("--auto", str(setup), "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["type"] == "step-started" and event["stage"] == "toolkit":
+            break
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+
+    run = wizard.auto(setup)
+
+    assert run.status == 0, run
+
+
+def test_node_deleted_from_the_cluster_joins_again(
+    bed: Bed, fresh: Machine, wizard: Wizard
+) -> None:
+    join(bed, fresh)
+    bed.kubectl("delete", "node", "gpu1")
+    fresh.run("systemctl --no-block restart k3s-agent")
+    until("K3s is trapped", lambda: fresh.journal("k3s-agent").count("with Body length 0") >= 2, 40)
+
+    run = wizard.auto(wizard.write_setup([fresh]))
+
+    assert run.assessments()["join"]["state"] == "done", run
+    assert run.status == 0, run
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [("wrong key", "toolkit"), ("full disk", "toolkit"), ("held lock", "")],
+)
+def test_apt_in_trouble(bed: Bed, wizard: Wizard, trouble: str, code: str) -> None:
+    machine = bed.add("gpu1", cards=1, disk_mb=64 if trouble == "full disk" else 4096)
+    try:
+        join(bed, machine)
+        if trouble == "held lock":
+            machine.sh(
+                "python3 -c 'import fcntl,os,time\n"
+                'f=open("/var/lib/dpkg/lock-frontend","w"); fcntl.lockf(f, fcntl.LOCK_EX)\n'
+                "if os.fork(): os._exit(0)\n"
+                "fcntl.lockf(f, fcntl.LOCK_EX); os.close(0); os.close(1); os.close(2); time.sleep(8)'"
+            )
+        bed.sites.wrong_key = trouble == "wrong key"
+
+        run = wizard.auto(wizard.write_setup([machine]))
+
+        assert run.status == (1 if code else 0), run
+        if code:
+            failed = [
+                event["stage"] for event in run.of("stage-finished") if event["outcome"] == "failed"
+            ]
+            assert failed == [code], run
+        assert bed.ready("gpu1")
+    finally:
+        bed.sites.wrong_key = False
+        bed.tidy()
