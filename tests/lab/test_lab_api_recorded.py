@@ -747,11 +747,7 @@ NOT_REPLAYED = {
 
 def test_every_recording_is_replayed_or_listed() -> None:
     text = Path(__file__).read_text("utf-8")
-    replayed = set(re.findall(r'"([a-l]\d\db?)"', text.partition("# Not copied at all: b11 (the YAML of a real kubelet's object), g06 and g07 (pages of 37 accounts), i03
-# (300 KB of history), the timelines j01, j07, j10, j11, j13, j15, l10, l12 (what a polling client
-# saw; test_lab_cluster_plugin and test_lab_cluster_nodes look for the same steps), j16 (no store to
-# be down), and j24 to j29 (words of the recording client; test_lab_api_server has their like).
-NOT_REPLAYED = {")[0]))
+    replayed = set(re.findall(r'"([a-l]\d\db?)"', text.partition("NOT_REPLAYED = {")[0]))
     known = {name.split("-")[0] for name in names()}
     assert replayed <= known
     assert not replayed & NOT_REPLAYED.keys()
