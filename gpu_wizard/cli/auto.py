@@ -90,7 +90,7 @@ async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:
     face = (
         JsonFace(sys.stdout, __version__)
         if options.json
-        else TextFace(sys.stdout, options.language, stages)
+        else TextFace(sys.stdout, options.language, stages, plan_only=options.plan)
     )
     course = Course(STAGES, PROOF, options.plan, options.keep_going, options.prove)
     journal = FileJournal(folder)

@@ -79,8 +79,10 @@ async def _object_diff(cluster: Cluster | None, apply: ApplyObject) -> str:
         applied = await cluster.preview(apply)
     except WizardError:
         return unified("", _yaml(apply.manifest), name, name)
-    before = _yaml(applied.before) if applied.before else ""
-    return unified(before, _yaml(applied.after), name, name)
+    if applied.before is None:
+        # The server's defaults would hide the few lines that we ask for.
+        return unified("", _yaml(apply.manifest), name, name)
+    return unified(_yaml(applied.before), _yaml(applied.after), name, name)
 
 
 def unified(before: str, after: str, old_name: str, new_name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TextIO
 
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.jsonlines import JsonLines
 from gpu_wizard.knowledge.texts import Language, sentence
+from gpu_wizard.model.action import Step
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.events import (
     ConnectionLost,
@@ -64,13 +66,20 @@ class JsonFace(Headless):
 class TextFace(Headless):
     """Plain lines for a person: what was found, what is changed, the output as it comes, the verdict."""
 
-    def __init__(self, stream: TextIO, language: Language, order: tuple[str, ...]) -> None:
-        """`order`: the ids of all stages, the proof last."""
+    def __init__(
+        self, stream: TextIO, language: Language, order: tuple[str, ...], *, plan_only: bool = False
+    ) -> None:
+        """`order`: the ids of all stages, the proof last. `plan_only`: nothing is going to be done."""
         super().__init__()
         self._stream, self._language, self._order = stream, language, order
+        self._plan_only = plan_only
+        self._is_terminal = stream.isatty()
+        self._line = ""
         self._fresh_line = True
         self._met: set[str] = set()
-        self._titles: dict[str, str] = {}
+        self._steps: dict[str, Step] = {}
+        self._diffs: Mapping[str, str] = {}
+        self._last: dict[tuple[str | None, str], StageAssessed] = {}
 
     async def show(self, event: Event) -> None:
         """Print one event."""
@@ -113,6 +122,11 @@ class TextFace(Headless):
                 self._setup_finished(event)
 
     def _assessed(self, event: StageAssessed) -> None:
+        """What a stage was judged to be, told once."""
+        last = self._last.get((event.node, event.stage))
+        self._last[event.node, event.stage] = event
+        if last and (last.assessment, last.found) == (event.assessment, event.found):
+            return
         self._say(
             f" {self._mark(event.assessment.state)}{self._title(event.stage)}: {self._judged(event.assessment)}"
         )
@@ -131,42 +145,58 @@ class TextFace(Headless):
             self._say(f"     → {line}")
 
     def _plan(self, event: PlanMade) -> None:
+        """The whole plan where nothing is done; else each step is told when it begins."""
+        self._diffs = event.diffs
         head = self._word(
             "foreseen" if event.provisional else "will-do", count=str(len(event.plan))
         )
         self._say(f"   {self._title(event.stage)}. {head}")
-        for number, step in enumerate(event.plan, 1):
-            where = wording.place(step.action, self._language)
+        for number, step in enumerate(event.plan if self._plan_only else (), 1):
             self._say(f"   {number}. {wording.step_title(step, self._language)}")
-            self._say(f"      $ {wording.command(step.action)}{f'   ({where})' if where else ''}")
-            if wording.risk(step, self._language):
-                self._say(f"      ! {wording.risk(step, self._language)}")
-            for line in event.diffs.get(step.id, "").splitlines():
-                self._say(f"      {line}")
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        """A step's command, what else it disturbs, and its diff."""
+        where = wording.place(step.action, self._language)
+        first, *rest = wording.command(step.action).splitlines()
+        self._say(
+            f"      $ {first}{f'   ({where})' if where else ''}",
+            *(f"        {line}" for line in rest),
+        )
+        if wording.risk(step, self._language):
+            self._say(f"      ! {wording.risk(step, self._language)}")
+        self._say(*(f"      {line}" for line in self._diffs.get(step.id, "").splitlines()))
 
     def _step_started(self, event: StepStarted) -> None:
-        title = self._titles[event.step.id] = wording.step_title(event.step, self._language)
-        self._say(f"   ► {event.number}. {title}")
+        self._steps[event.step.id] = event.step
+        self._say(f"   ► {event.number}. {wording.step_title(event.step, self._language)}")
+        self._step(event.step)
 
     def _step_finished(self, event: StepFinished) -> None:
         self._break()
         if event.outcome == "failed" and event.error is not None:
             self._error(event.error, "     × ")
         elif event.outcome == "undone":
-            self._say(
-                f"     ↶ {self._word('undone', step=self._titles.get(event.step, event.step))}"
-            )
+            self._say(f"     ↶ {self._word('undone', step=self._step_name(event.step))}")
         else:
-            changed = self._word("changed" if event.changed else "unchanged")
-            self._say(f"     ✓ {changed} · {event.seconds:.1f} s")
+            step = self._steps.get(event.step)
+            plain = step is not None and not step.change
+            word = "done" if plain else "changed" if event.changed else "unchanged"
+            self._say(f"     ✓ {self._word(word)} · {event.seconds:.1f} s")
+
+    def _step_name(self, step_id: str) -> str:
+        step = self._steps.get(step_id)
+        return wording.step_title(step, self._language) if step else step_id
 
     def _stage_finished(self, event: StageFinished) -> None:
         if event.error is not None:
             self._error(event.error, "   × ")
+        if event.outcome == "done" and not self._steps:
+            return
+        self._steps = {}
         count = self._word("changes", count=str(event.changes))
-        self._say(
-            f"   {self._mark(event.outcome)}{self._title(event.stage)}: {count} · {event.seconds:.1f} s"
-        )
+        mark = "" if event.outcome == "done" else self._mark(event.outcome)
+        self._say(f"   {mark}{count} · {event.seconds:.1f} s")
 
     def _node_finished(self, event: NodeFinished) -> None:
         if event.error is not None:
@@ -201,13 +231,24 @@ class TextFace(Headless):
         self._say(f"{prefix}{first}", *(f"     {line}" for line in rest))
 
     def _output(self, text: str) -> None:
-        """The output as it comes, set in; the last line may go on in the next chunk."""
-        for part in text.splitlines(keepends=True):
-            self._stream.write(f"     | {part}" if self._fresh_line else part)
-            self._fresh_line = part.endswith(("\n", "\r"))
+        """The output as it comes, set in; the last line may go on in the next chunk.
+
+        A terminal draws a progress line over itself; elsewhere its last state alone is kept.
+        """
+        if self._is_terminal:
+            for part in text.splitlines(keepends=True):
+                self._stream.write(f"     | {part}" if self._fresh_line else part)
+                self._fresh_line = part.endswith(("\n", "\r"))
+        else:
+            *whole, self._line = (self._line + text).split("\n")
+            for line in whole:
+                self._stream.write(f"     | {line.rstrip(chr(13)).rpartition(chr(13))[2]}\n")
         self._stream.flush()
 
     def _break(self) -> None:
+        if self._line:
+            self._stream.write(f"     | {self._line.rpartition(chr(13))[2]}\n")
+            self._line = ""
         if not self._fresh_line:
             self._stream.write("\n")
             self._fresh_line = True

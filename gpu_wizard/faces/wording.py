@@ -66,9 +66,7 @@ def command(action: Action) -> str:
     """An action as the command or the act that it is."""
     match action:
         case Run():
-            environment = [f"{key}={value}" for key, value in action.environment]
-            words = (*(("env", *environment) if environment else ()), *action.argv)
-            return f"{'sudo ' if action.root else ''}{shlex.join(words)}"
+            return _run(action)
         case PutFile(content=None):
             return f"remove {action.path}"
         case PutFile():
@@ -79,6 +77,17 @@ def command(action: Action) -> str:
             return f"apply {_object(action.kind, action.namespace, action.name)}"
         case DeleteObject():
             return f"delete {_object(action.kind, action.namespace, action.name)}"
+
+
+def _run(run: Run) -> str:
+    """A command line that could be pasted; a script with quotes or lines of its own as a here-document."""
+    environment = [f"{key}={value}" for key, value in run.environment]
+    before = (*(("sudo",) if run.root else ()), *(("env", *environment) if environment else ()))
+    if run.argv[:2] == ("sh", "-c") and ("\n" in run.argv[2] or "'" in run.argv[2]):
+        # `sh -c SCRIPT NAME ARGUMENT…` and `sh -s ARGUMENT…` with the script as input are the same to a script.
+        words = (*before, "sh", "-s", "--", *run.argv[4:])
+        return f"{shlex.join(words)} <<'EOF'\n{run.argv[2].rstrip()}\nEOF"
+    return shlex.join((*before, *run.argv))
 
 
 def _object(kind: str, namespace: str, name: str) -> str:
