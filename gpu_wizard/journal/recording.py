@@ -28,6 +28,7 @@ from gpu_wizard.model.spec import StageOptions
 
 _TOP = ("version", "control_plane", "cluster", "nodes", "stages", "choices")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
+_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]*@", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -83,6 +84,7 @@ def _setup(document: Mapping[str, Any], path: str, mistakes: Mistakes) -> SetupF
         path=path,
     )
     _contradictions(setup, mistakes)
+    _addresses(document, "", mistakes)
     return setup
 
 
@@ -188,6 +190,18 @@ def _contradictions(setup: SetupFile, mistakes: Mistakes) -> None:
             )
         if node.options.labels.gpu_present not in ("auto", "always", "never"):
             mistakes.add("stages.labels.gpu_present", "must be auto, always or never.")
+
+
+def _addresses(document: Any, key: str, mistakes: Mistakes) -> None:
+    """An address with a password in it would land in commands and logs."""
+    if isinstance(document, Mapping):
+        for name, value in document.items():
+            _addresses(value, f"{key}.{name}" if key else str(name), mistakes)
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            _addresses(value, f"{key}[{index}]", mistakes)
+    elif isinstance(document, str) and _PASSWORD_IN_URL.match(document):
+        mistakes.add(key, "carries a password in its address; a setup file holds no secret.")
 
 
 def write_new(path: Path, text: str) -> None:

@@ -162,3 +162,10 @@ def test_a_new_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["new.toml"]
     assert (tmp_path / "new.toml").read_text() == "x = 1\n"
     assert (tmp_path / "new.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = GOOD + '[stages.join]\nhttp_proxy = "http://anna:hunter2@proxy:3128"\n'
+    found = mistakes(tmp_path, text)
+    assert "hunter2" not in str(found)
+    assert found["stages.join.http_proxy"][0] is not None
