@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from .bed import SERVER_CONFIG, Bed, install_k3s, until
@@ -9,7 +11,9 @@ from .hands import install_toolkit, join, phase, pod, restart
 from .machine import Machine
 from .wizard import Wizard
 
-CUDA_OF_DRIVER = "nvidia/cuda:13.0.1-base-ubuntu22.04"
+
+def succeeded(bed: Bed, name: str) -> bool:
+    return phase(bed, name) == "Succeeded"
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def test_pod_without_class_and_class_without_request_are_as_recorded(
         pod("class-without-request", "gpu1", look),
     )
     for name in ("asks-without-class", "class-without-request"):
-        until(f"{name} ended", lambda name=name: phase(bed, name) == "Succeeded")
+        until(f"{name} ended", partial(succeeded, bed, name))
     assert "GPU-" not in bed.kubectl("logs", "asks-without-class")
     assert "GPU 0: " in bed.kubectl("logs", "class-without-request")
 

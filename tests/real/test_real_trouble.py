@@ -18,7 +18,7 @@ from .wizard import Run, Wizard
 
 
 def run_and_strike(
-    wizard: Wizard, setup: str, at: tuple[str, str], strike: Callable[[], None]
+    wizard: Wizard, setup: str, at: tuple[str, str], strike: Callable[[], object]
 ) -> Run:
     """A run; when an event of that type and stage comes, something happens."""
     process = wizard.start("--auto", setup, "--json")
