@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gpu_wizard.host.known_hosts import HostKey
+from gpu_wizard.host.known_hosts import SSH_PORT, HostKey
 from gpu_wizard.host.sudo import AskPassword
 from gpu_wizard.model.errors import InputError, Where
 from gpu_wizard.model.secret import Secret
@@ -49,7 +49,9 @@ class SshTarget:
         return SshTarget(found["six"] or found["host"], found["user"] or "", port, host_key)
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.host}" if self.user else self.host
+        host = f"[{self.host}]" if self.port and ":" in self.host else self.host
+        port = f":{self.port}" if self.port not in (None, SSH_PORT) else ""
+        return f"{self.user}@{host}{port}" if self.user else f"{host}{port}"
 
 
 @dataclass(frozen=True)
