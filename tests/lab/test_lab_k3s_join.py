@@ -278,7 +278,7 @@ FAILING = [
 @pytest.mark.parametrize("version", [V134, V136])
 @pytest.mark.parametrize("case", FAILING, ids=lambda case: case.name)
 async def test_a_start_that_fails_and_restarts(case: Fails, version: str) -> None:
-    made = await prepared(version, case.token, case.server, case.more)
+    made = await prepared(version, case.token, case.server, case.more, factor=50)
     if case.token:
         made.gpu.machine.files.write("/etc/rancher/k3s/t", control(made).server_token().encode())
     got = await made.gpu.sh(f"systemctl start k3s-agent; echo $?; {SHOW}")
