@@ -64,7 +64,7 @@ def unknown_of(answer: HttpAnswer) -> Unknown:
 
 def unknown_from(error: WizardError) -> Unknown:
     """Why a question could not be sent."""
-    return Unknown(error.code, error.message)
+    return Unknown(error.code, error.params.get("reason", error.message))
 
 
 def error_of(answer: HttpAnswer, server: str, what: str) -> WizardError:

@@ -162,6 +162,10 @@ class KubeConnection:
                 where,
                 "Check that the kubeconfig belongs to this cluster.",
             )
-        return UnreachableError(
-            "api-unreachable", f"The API server does not answer: {error}", where
+        reason = (
+            f"no connection to {self.server}"
+            if isinstance(error, aiohttp.ClientConnectorError)
+            else str(error)
         )
+        message = f"The API server does not answer: {reason}."
+        return UnreachableError("api-unreachable", message, where, params={"reason": reason})
