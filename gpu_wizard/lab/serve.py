@@ -134,6 +134,7 @@ class Lab:
             server = await sshd.serve(machine, forwards=reaches)
             self._stack.push_async_callback(server.close)
             self.ssh[name] = server
+            self.site.kernels[name] = server.kernel
             self._follow(machine, server)
         folder.write(
             access,

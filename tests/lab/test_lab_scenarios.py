@@ -169,6 +169,19 @@ async def test_the_guides_eight_steps_by_hand(tmp_path: Path) -> None:
         assert log.startswith("GPU 0: NVIDIA RTX A6000 (UUID: GPU-")
 
 
+async def test_ubuntu_and_an_installer_with_arguments(tmp_path: Path) -> None:
+    async with Lab("fresh", tmp_path, distribution="ubuntu", speed=40) as lab:
+        got = await console.run(
+            lab.site.kernels["gpu1"],
+            ". /etc/os-release; echo $ID; INSTALL_K3S_VERSION=v1.34.3+k3s1 "
+            "INSTALL_K3S_SKIP_START=true INSTALL_K3S_EXEC='agent --node-name odd' "
+            "sh -c 'curl -sfL https://get.k3s.io | sh -' >/dev/null 2>&1; "
+            "systemctl cat k3s-agent | tail -5 | tr -s ' \n' ' '",
+        )
+        words = "ExecStart=/usr/local/bin/k3s \\ agent \\ '--node-name' \\ 'odd' \\ "
+        assert got.out == f"ubuntu\n{words}"
+
+
 async def test_a_reboot_cuts_the_connection_and_comes_back(tmp_path: Path) -> None:
     async with Lab("fresh", tmp_path, speed=40) as lab:
         machine = lab.world.machines["gpu1"]
