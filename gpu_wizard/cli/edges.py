@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gpu_wizard.cli.keyring import prompt, secret_of
 from gpu_wizard.cluster.api import KubeCluster, KubeReader
-from gpu_wizard.cluster.kube import KubeConnection, from_file, from_secret
 from gpu_wizard.host.local import LocalReader, local_host, local_reader
 from gpu_wizard.host.ssh import SshReader, connect, connect_reader
 from gpu_wizard.host.target import AskTrust, SshOptions, SshTarget
@@ -20,6 +21,9 @@ from gpu_wizard.model.question import Files, FilesFound
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry
 
+if TYPE_CHECKING:
+    from gpu_wizard.cluster.kube import KubeConnection
+
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 """Source: K3s pkg/server: on servers only, root's, 0600, server https://127.0.0.1:6443."""
 API_PORT = 6443
@@ -27,6 +31,17 @@ API_PORT = 6443
 H = TypeVar("H", bound=HostReader)
 C = TypeVar("C", bound=ClusterReader)
 AskSecret = Callable[[str], Awaitable[Secret | None]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Passwords for one machine that a person typed before anything was connected to."""
+
+    sudo: Secret | None = None
+    password: Secret | None = None
+
+
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True)
@@ -39,9 +54,9 @@ class Edges(Generic[H, C]):
     trust: AskTrust | None = None
     ask: AskSecret = prompt
 
-    async def host(self, entry: HostEntry) -> H:
+    async def host(self, entry: HostEntry, given: Given = NOTHING_GIVEN) -> H:
         """Log in to a machine, or take this one. Raises: InputError, UnreachableError, TrustError, AccessError."""
-        sudo = secret_of(entry.sudo, "sudo")
+        sudo = given.sudo or secret_of(entry.sudo, "sudo")
         if entry.host == LOCAL:
             return self.local(sudo, self.ask)
         target = SshTarget.parse(
@@ -50,7 +65,7 @@ class Edges(Generic[H, C]):
         options = SshOptions(
             known_hosts=_path(entry.known_hosts),
             identity_files=tuple(filter(None, [_path(entry.identity_file)])),
-            password=secret_of(entry.password, "password"),
+            password=given.password or secret_of(entry.password, "password"),
             sudo_password=sudo,
             trust=self.trust,
             ask_password=self.ask,
@@ -61,15 +76,19 @@ class Edges(Generic[H, C]):
     async def api(self, entry: ClusterEntry, control_plane: HostReader | None) -> C | None:
         """The cluster by the user's kubeconfig, else by the control plane's own through a tunnel; None without both.
 
-        Raises: InputError, AccessError, UnreachableError.
+        A context alone is one of the user's default kubeconfig. Raises: InputError, AccessError, UnreachableError.
         """
         if entry.kubeconfig or control_plane is None:
-            if not entry.kubeconfig:
+            if not entry.kubeconfig and not entry.context:
                 return None
-            return self.cluster(
-                await from_file(str(_path(entry.kubeconfig)), entry.context or None)
-            )
-        kubeconfig = await read_kubeconfig(control_plane)
+            path = str(_path(entry.kubeconfig)) if entry.kubeconfig else None
+            await load_kubernetes()
+            from gpu_wizard.cluster.kube import from_file
+
+            return self.cluster(await from_file(path, entry.context or None))
+        _, kubeconfig = await asyncio.gather(load_kubernetes(), read_kubeconfig(control_plane))
+        from gpu_wizard.cluster.kube import from_secret
+
         if isinstance(control_plane, SshReader):
             endpoint = await control_plane.open_tunnel("127.0.0.1", API_PORT)
             return self.cluster(await from_secret(kubeconfig, f"https://127.0.0.1:{endpoint.port}"))
@@ -78,6 +97,11 @@ class Edges(Generic[H, C]):
 
 WRITERS: Edges[Host, Cluster] = Edges(connect, local_host, KubeCluster)
 READERS: Edges[HostReader, ClusterReader] = Edges(connect_reader, local_reader, KubeReader)
+
+
+async def load_kubernetes() -> None:
+    """Import the Kubernetes library in a thread: a third of a second in which connections go on."""
+    await asyncio.to_thread(importlib.import_module, "gpu_wizard.cluster.kube")
 
 
 async def read_kubeconfig(control_plane: HostReader) -> Secret:

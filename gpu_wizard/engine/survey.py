@@ -29,9 +29,11 @@ class Survey:
     spec: Spec
 
 
-def probes_for(stages: Iterable[AnyStage]) -> tuple[AnyProbe, ...]:
-    """The probes of all these stages, and those that find the node's name; each once."""
-    forms: tuple[type[object], ...] = (Identity, *(stage.facts_type for stage in stages))
+def probes_for(
+    stages: Iterable[AnyStage], also: Iterable[type[object]] = ()
+) -> tuple[AnyProbe, ...]:
+    """The probes of all these stages and forms, and those that find the node's name; each once."""
+    forms: tuple[type[object], ...] = (Identity, *(stage.facts_type for stage in stages), *also)
     probes = {probe.id: probe for form in forms for probe in probes_of(form).values()}
     return tuple(probes.values())
 
@@ -52,12 +54,18 @@ def judge(stage: AnyStage, facts: Facts, spec: Spec) -> StageAssessed:
     )
 
 
-async def look(node: ReadNode, stages: Sequence[AnyStage], spec: Spec, show: Show) -> Survey:
-    """Ask everything that these stages want to know. What can't be asked is `Unknown`.
+async def look(
+    node: ReadNode,
+    stages: Sequence[AnyStage],
+    spec: Spec,
+    show: Show,
+    also: Iterable[type[object]] = (),
+) -> Survey:
+    """Ask everything that these stages, and the facts classes `also`, want to know. What can't be asked is `Unknown`.
 
     Raises: UnreachableError: the node's own host does not answer.
     """
-    probes = probes_for(stages)
+    probes = probes_for(stages, also)
     await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
     facts = await _ask_hosts(node, probes, spec)
     if not spec.kubernetes_node:

@@ -1,0 +1,171 @@
+"""Many nodes looked at together: so many at once, each under its own deadline, results as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from gpu_wizard.engine.survey import filled, judge, look
+from gpu_wizard.facts.overview import Overview, OverviewFacts, overview
+from gpu_wizard.model.errors import TimedOutError, Where, WizardError
+from gpu_wizard.model.events import Event, StageAssessed
+from gpu_wizard.model.ports import ReadNode, Show
+from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import AnyStage, Assessment, State
+
+AT_ONCE = 64
+"""Connections that are opened at a time. Source: engineering-notes, "Many nodes"."""
+DEADLINE_SECONDS = 90.0
+"""For one node, from connecting to its last answer: nvidia-smi alone may take some seconds a card and call."""
+
+
+@dataclass(frozen=True)
+class Berth:
+    """One node to look at. `connect` gives what can be asked, and the Spec with what only a connection tells.
+
+    It raises WizardError where the node's own host can't be reached; anything else that can't be reached answers
+    `Unknown`. What it returns is closed by whoever looks.
+    """
+
+    spec: Spec
+    connect: Callable[[], Awaitable[tuple[Spec, ReadNode]]]
+
+
+@dataclass(frozen=True)
+class NodeSeen:
+    """What a look at one node came to.
+
+    `stages`: one entry for every stage, in chain order, whatever happened. `error`: why the node's host could not
+    be asked; then all of them are unknown for that reason. `kubernetes_node` "": not known.
+    """
+
+    node: str
+    kubernetes_node: str
+    stages: tuple[StageAssessed, ...]
+    overview: Overview = field(default_factory=Overview)
+    error: WizardError | None = None
+    seconds: float = 0.0
+
+    @property
+    def first_open(self) -> StageAssessed | None:
+        """The first broken link of the chain; None where all is done."""
+        return next((each for each in self.stages if each.assessment.state != "done"), None)
+
+    @property
+    def state(self) -> State:
+        """That of the first stage which is not done."""
+        return self.first_open.assessment.state if self.first_open else "done"
+
+
+Arrived = Callable[[NodeSeen], Awaitable[None]]
+
+
+async def _unheard(_event: Event) -> None:
+    """Where nobody follows the single facts."""
+
+
+class Fleet:
+    """Nodes that are looked at, once or again and again.
+
+    `keep_open`: connections are held between two looks; without it each is closed when its node was looked at.
+    """
+
+    def __init__(
+        self,
+        berths: Sequence[Berth],
+        stages: Sequence[AnyStage],
+        *,
+        at_once: int = AT_ONCE,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        keep_open: bool = False,
+    ) -> None:
+        self._members = [_Member(berth, stages, deadline_seconds) for berth in berths]
+        self._at_once, self._keep_open = at_once, keep_open
+
+    async def look(self, arrived: Arrived, show: Show = _unheard) -> tuple[NodeSeen, ...]:
+        """Look at all; in the order of the berths. `arrived` hears of each as soon as it is known."""
+        turns = asyncio.Semaphore(self._at_once)
+
+        async def one(member: _Member) -> NodeSeen:
+            async with turns:
+                seen = await member.look(show)
+                if not self._keep_open:
+                    await member.close()
+            await arrived(seen)
+            return seen
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(member)) for member in self._members]
+        return tuple(task.result() for task in tasks)
+
+    async def close(self) -> None:
+        """Close every connection that is held."""
+        await asyncio.gather(*(member.close() for member in self._members))
+
+
+class _Member:
+    """One node, and its connection while it is held."""
+
+    def __init__(self, berth: Berth, stages: Sequence[AnyStage], deadline: float) -> None:
+        self._berth, self._stages, self._deadline = berth, stages, deadline
+        self._open: tuple[Spec, ReadNode] | None = None
+
+    async def look(self, show: Show) -> NodeSeen:
+        """What is seen; a node that can't be reached or hangs is seen as that."""
+        began, name = time.monotonic(), self._berth.spec.node
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._look(show, began)
+        except TimeoutError:
+            await self.close()
+            seconds = f"{self._deadline:g}"
+            message = f"{name} did not finish answering within {seconds} s."
+            params = {"host": name, "seconds": seconds}
+            late = TimedOutError("node-timed-out", message, Where(host=name), params=params)
+            return self._unseen(late, began)
+        except WizardError as error:
+            await self.close()
+            return self._unseen(error, began)
+
+    async def close(self) -> None:
+        """Close the connection, if one is held."""
+        opened, self._open = self._open, None
+        if opened is None:
+            return
+        _, node = opened
+        for port in (node.cluster, node.control_plane, node.host):
+            if port is not None:
+                await port.close()
+
+    async def _look(self, show: Show, began: float) -> NodeSeen:
+        if self._open is None:
+            self._open = await self._berth.connect()
+        spec, node = self._open
+        seen = await look(node, self._stages, spec, show, also=(OverviewFacts,))
+        events = tuple(judge(stage, seen.facts, seen.spec) for stage in self._stages)
+        for event in events:
+            await show(event)
+        return NodeSeen(
+            node=spec.node,
+            kubernetes_node=seen.spec.kubernetes_node,
+            stages=events,
+            overview=overview(filled(OverviewFacts, seen.facts)),
+            seconds=time.monotonic() - began,
+        )
+
+    def _unseen(self, error: WizardError, began: float) -> NodeSeen:
+        spec = self._berth.spec
+        params = {"host": spec.node, "detail": error.message, **error.params}
+        why = Assessment("unknown", error.code, params)
+        stages = tuple(
+            StageAssessed(node=spec.node, stage=s.id, assessment=why) for s in self._stages
+        )
+        return NodeSeen(
+            node=spec.node,
+            kubernetes_node=spec.options.join.node_name.lower(),
+            stages=stages,
+            error=error,
+            seconds=time.monotonic() - began,
+        )

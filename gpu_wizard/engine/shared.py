@@ -1,0 +1,167 @@
+"""One control plane and one API behind many nodes: connected to once, asked once what all nodes ask, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+from gpu_wizard.model.errors import TimedOutError, Where, WizardError
+from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.ports import ClusterReader, HostReader
+from gpu_wizard.model.question import ClusterAnswer, ClusterAsk, HostAnswer, HostAsk
+
+Q = TypeVar("Q", bound=Hashable)
+A = TypeVar("A")
+E = TypeVar("E")
+
+FRESH_SECONDS = 5.0
+"""How old an answer may be to be given again: a clock among them is compared with another machine's."""
+RETRY_SECONDS = 30.0
+"""How long a failed connection is not tried again."""
+BOUND_SECONDS = 30.0
+"""For connecting, and for one exchange: less than a node's own deadline, so that a silent control plane spoils its
+own facts alone."""
+
+
+class Opening(Generic[E]):
+    """A connection that is opened once for all who want it, at the first wish."""
+
+    def __init__(
+        self, name: str, connect: Callable[[], Awaitable[E]], bound_seconds: float = BOUND_SECONDS
+    ) -> None:
+        """`name`: for messages."""
+        self.name, self._connect, self._bound = name, connect, bound_seconds
+        self._task: asyncio.Task[E | WizardError] | None = None
+        self._ended_at = 0.0
+
+    def begin(self) -> None:
+        """Start connecting where nobody has; a failure that is old enough is tried again."""
+        if self._task is None or self._failed_long_ago(self._task):
+            self._task = asyncio.create_task(self._attempt())
+
+    async def get(self) -> E:
+        """The connection. Raises: WizardError: why there is none."""
+        self.begin()
+        if self._task is None:
+            raise RuntimeError("an opening that was begun has a task")
+        # Shielded: a node that gives up must not take the connection from the others.
+        result = await asyncio.shield(self._task)
+        if isinstance(result, WizardError):
+            raise result
+        return result
+
+    async def opened(self) -> E | None:
+        """The connection if it stands; one that is being opened is given up. For whoever closes it."""
+        task, self._task = self._task, None
+        if task is None:
+            return None
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        return None if isinstance(result, BaseException) else result
+
+    def _failed_long_ago(self, task: asyncio.Task[E | WizardError]) -> bool:
+        if not task.done() or task.cancelled() or not isinstance(task.result(), WizardError):
+            return False
+        return asyncio.get_running_loop().time() - self._ended_at > RETRY_SECONDS
+
+    async def _attempt(self) -> E | WizardError:
+        try:
+            async with asyncio.timeout(self._bound):
+                return await self._connect()
+        except TimeoutError:
+            message = f"{self.name} did not answer in {self._bound:g} s."
+            where = Where(host=self.name)
+            return TimedOutError("connect-timed-out", message, where, params={"host": self.name})
+        except WizardError as error:
+            return error
+        finally:
+            self._ended_at = asyncio.get_running_loop().time()
+
+
+class SharedHost:
+    """A host that many nodes ask the same. See `HostReader`; never raises. Closed by whoever owns the opening."""
+
+    def __init__(self, host: Opening[HostReader], bound_seconds: float = BOUND_SECONDS) -> None:
+        """`bound_seconds`: of one exchange."""
+        self.name = host.name
+        self._once = _Once[HostAsk, HostAnswer](host, bound_seconds)
+
+    async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
+        """Answers that are a few seconds old at most."""
+        return await self._once.ask(asks)
+
+    async def close(self) -> None:
+        """Nothing: the connection is not one node's alone."""
+
+
+class SharedCluster:
+    """An API that many nodes ask, much of it the same. As `SharedHost`; see `ClusterReader`."""
+
+    def __init__(
+        self, cluster: Opening[ClusterReader], bound_seconds: float = BOUND_SECONDS
+    ) -> None:
+        """`bound_seconds`: of one exchange."""
+        self._once = _Once[ClusterAsk, ClusterAnswer](cluster, bound_seconds)
+
+    async def ask(self, asks: Sequence[ClusterAsk]) -> list[ClusterAnswer]:
+        """Answers that are a few seconds old at most."""
+        return await self._once.ask(asks)
+
+    async def close(self) -> None:
+        """Nothing: the connections are not one node's alone."""
+
+
+class LentHost:
+    """A node's own host where it is the control plane too: asked as it is, closed by its owner."""
+
+    def __init__(self, host: HostReader) -> None:
+        """`host`: whose connection is used."""
+        self.name, self._host = host.name, host
+
+    async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
+        """See `HostReader.ask`. Raises: UnreachableError."""
+        return await self._host.ask(asks)
+
+    async def close(self) -> None:
+        """Nothing: the connection is not this node's alone."""
+
+
+class _Once(Generic[Q, A]):
+    """Answers that are young enough are given again; a question under way is joined."""
+
+    def __init__(self, asked: Opening[Any], bound: float) -> None:
+        self._opening, self._bound = asked, bound
+        self._asked: dict[Q, tuple[asyncio.Task[list[A | Unknown]], int]] = {}
+        self._answered_at: dict[asyncio.Task[list[A | Unknown]], float] = {}
+
+    async def ask(self, asks: Sequence[Q]) -> list[A | Unknown]:
+        self._forget()
+        missing = [each for each in dict.fromkeys(asks) if each not in self._asked]
+        if missing:
+            task = asyncio.create_task(self._exchange(missing))
+            self._asked.update({each: (task, at) for at, each in enumerate(missing)})
+        mine = [self._asked[each] for each in asks]
+        # Shielded: a node that gives up must not take the answer from the others.
+        return [(await asyncio.shield(task))[at] for task, at in mine]
+
+    async def _exchange(self, asks: Sequence[Q]) -> list[A | Unknown]:
+        try:
+            asked = await self._opening.get()
+            async with asyncio.timeout(self._bound):
+                return list(await asked.ask(asks))
+        except TimeoutError:
+            why = Unknown("timed-out")
+        except WizardError as error:
+            why = Unknown(error.code, str(error))
+        finally:
+            task = asyncio.current_task()
+            if task is not None:
+                self._answered_at[task] = asyncio.get_running_loop().time()
+        return [why] * len(asks)
+
+    def _forget(self) -> None:
+        now = asyncio.get_running_loop().time()
+        old = {task for task, at in self._answered_at.items() if now - at > FRESH_SECONDS}
+        self._answered_at = {t: at for t, at in self._answered_at.items() if t not in old}
+        self._asked = {each: kept for each, kept in self._asked.items() if kept[0] not in old}
