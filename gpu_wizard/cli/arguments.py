@@ -22,6 +22,23 @@ secrets are never written down; a setup file names where one comes from. Variabl
 """
 
 
+_STATUS = """\
+Shows for each node the eight stages, the evidence of the proof (no test pod is made), versions and cards. What can't
+be seen without sudo, without a cluster or with a view-only account is unknown, with the reason.
+"""
+_STATUS_ENDS = """\
+exit status:
+  0    all done
+  3    something is needed, waiting or blocked
+  1    something could not be looked at (3 wins over 1)
+  2    bad usage, or a bad file
+
+--json: {"version", "nodes": [{"node", "kubernetes_node", "state", "error", "stages": [{"stage", "state", "code",
+"text", "next", "found", ...}], "versions": {...}, "gpus": [...], "allocatable", "gpu_pods", "plugin", "owners"}]}
+A newer minor version adds keys; ignore those that you don't know.
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line; each command's name is in `command`, None for the top level."""
     top = argparse.ArgumentParser(
@@ -38,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _init(commands)
     _demo(commands)
+    _status(commands)
     _check_config(commands)
     _completion(commands)
     return top
@@ -114,6 +132,45 @@ def _check_config(commands: Commands) -> None:
     )
     check.add_argument("--json", action="store_true", help="the verdict as JSON")
     check.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+def _status(commands: Commands) -> None:
+    status = commands.add_parser(
+        "status",
+        help="look at one node or many, change nothing: is it right, and if not, where does the chain break?",
+        description=_STATUS,
+        epilog=_STATUS_ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    status.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="[user@]host[:port], an SSH alias, or local"
+    )
+    status.add_argument("--setup", metavar="FILE", default="", help="the nodes of a setup file")
+    bare = status.add_argument_group("with targets")
+    bare.add_argument(
+        "--control-plane",
+        metavar="HOST",
+        default="",
+        help="the K3s server; its kubeconfig is read, in memory only",
+    )
+    bare.add_argument("--kubeconfig", metavar="FILE", default="", help="a kubeconfig of your own")
+    bare.add_argument(
+        "--context", metavar="NAME", default="", help="a context of it, or of your default one"
+    )
+    bare.add_argument(
+        "--ask-sudo", action="store_true", help="ask once for the sudo password of every target"
+    )
+    status.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=float,
+        default=90.0,
+        help="for one node; one that hangs is shown as unknown (default: 90)",
+    )
+    status.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    status.add_argument(
         "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
     )
 

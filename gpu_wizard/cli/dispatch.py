@@ -38,6 +38,10 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.cli.demo import demo
 
             return demo(arguments)
+        case "status":
+            from gpu_wizard.cli.status import status
+
+            return status(arguments)
         case "check-config":
             from gpu_wizard.faces.check_config import check_config
 
