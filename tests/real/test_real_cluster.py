@@ -44,7 +44,7 @@ def test_hand_made_plugin_is_adopted_and_given_class_and_selector(
 
     run = wizard.auto(wizard.write_setup([ready]))
 
-    assert run.status == 0, run
+    run.expect(0)
     assert run.assessments()["device-plugin"]["code"] == "device-plugin.adopted"
     found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
         "template"
@@ -68,7 +68,7 @@ def test_helm_like_plugin_is_adopted(bed: Bed, ready: Machine, wizard: Wizard) -
 
     run = wizard.auto(wizard.write_setup([ready]))
 
-    assert run.status == 0, run
+    run.expect(0)
     assert [each["metadata"]["name"] for each in bed.get("daemonsets", "-A")["items"]] == [
         "plugin-nvidia-device-plugin"
     ]
@@ -80,7 +80,7 @@ def test_two_plugins_on_one_node_are_refused(bed: Bed, ready: Machine, wizard: W
     run = wizard.auto(wizard.write_setup([ready]))
 
     assert run.status == 1
-    assert run.assessments()["device-plugin"]["code"] == "device-plugin.two", run
+    assert run.assessments()["device-plugin"]["code"] == "device-plugin.two", repr(run)
     assert len(bed.get("daemonsets", "-A")["items"]) == 2
 
 
@@ -91,7 +91,7 @@ def test_field_of_another_manager_is_not_forced(bed: Bed, ready: Machine, wizard
 
     run = wizard.auto(wizard.write_setup([ready]))
 
-    assert run.status == 1, run
+    run.expect(1)
     found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
         "template"
     ]["spec"]
@@ -112,7 +112,7 @@ def test_class_with_another_handler_is_left_alone(bed: Bed, ready: Machine, wiza
         run = wizard.auto(wizard.write_setup([ready]))
 
         assert run.status == 1
-        assert run.assessments()["runtime-class"]["state"] == "blocked", run
+        assert run.assessments()["runtime-class"]["state"] == "blocked", repr(run)
         assert bed.get("runtimeclass", "nvidia")["handler"] == "runc"
     finally:
         bed.kubectl("delete", "runtimeclass", "nvidia")
@@ -128,7 +128,7 @@ def test_missing_class_is_made_as_ours(bed: Bed, ready: Machine, wizard: Wizard)
     try:
         run = wizard.auto(wizard.write_setup([ready]))
 
-        assert run.status == 0, run
+        run.expect(0)
         assert (
             bed.get("runtimeclass", "nvidia")["metadata"]["labels"]["app.kubernetes.io/managed-by"]
             == "gpu-wizard"
@@ -147,7 +147,7 @@ def test_label_with_another_value_is_a_question(bed: Bed, ready: Machine, wizard
 
     asked = wizard.auto(wizard.write_setup([ready]))
 
-    assert asked.status == 1, asked
+    asked.expect(1)
     assert bed.get("node", "gpu1")["metadata"]["labels"]["nvidia.com/gpu"] == "reserved"
 
 
@@ -173,7 +173,7 @@ def test_user_who_may_only_look_is_told_what_is_missing(
 
     run = wizard.auto(wizard.write_setup([ready], cluster={"kubeconfig": str(kubeconfig)}))
 
-    assert run.status == 1, run
+    run.expect(1)
     assert "forbidden" in run.out.lower()
     assert token not in run.out
     assert bed.get("daemonsets", "-A")["items"] == []
@@ -183,14 +183,14 @@ def test_second_node_joins_while_the_first_computes(
     bed: Bed, ready: Machine, wizard: Wizard
 ) -> None:
     first = wizard.auto(wizard.write_setup([ready]))
-    assert first.status == 0, first
+    first.expect(0)
     bed.apply(pod("training", "gpu1", "nvidia-smi -L && sleep 600", cards=1))
     until("the pod runs", lambda: phase(bed, "training") == "Running")
     second = bed.add("gpu2", cards=2)
 
     run = wizard.auto(wizard.write_setup([ready, second]))
 
-    assert run.status == 0, run
+    run.expect(0)
     assert bed.allocatable("gpu2") == 2
     status = bed.get("pod", "training")["status"]
     assert status["phase"] == "Running"

@@ -27,7 +27,7 @@ def test_earlier_attempt_is_cured_or_its_cause_named(
     join = outcome.run.assessments()["join"]
 
     assert join["code"] == f"join.{attempt.code}", (
-        f"{join}\n{outcome.run}\n{outcome.journal[-3000:]}"
+        f"{join}\n{outcome.run!r}\n{outcome.journal[-3000:]}"
     )
     assert join["state"] == ("done" if attempt.cured else "blocked")
     assert outcome.run.err == ""

@@ -18,13 +18,13 @@ def test_fresh_machine_becomes_proved_node_and_second_run_changes_nothing(
 
     first = wizard.auto(setup)
 
-    assert first.status == 0, first
+    first.expect(0)
     states = {stage: event["state"] for stage, event in first.assessments().items()}
-    assert set(states.values()) == {"done"}, first
+    assert set(states.values()) == {"done"}, repr(first)
     assert bed.ready("gpu1")
     assert bed.allocatable("gpu1") == 1
 
     second = wizard.auto(setup)
 
-    assert second.status == 0, second
-    assert second.of("step-started") == [], second
+    second.expect(0)
+    assert second.of("step-started") == [], repr(second)

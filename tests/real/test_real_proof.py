@@ -23,7 +23,7 @@ def proved(bed: Bed, fresh: Machine, wizard: Wizard) -> Machine:
     install_toolkit(fresh)
     restart(fresh)
     run = wizard.auto(wizard.write_setup([fresh]))
-    assert run.status == 0, run
+    run.expect(0)
     return fresh
 
 
@@ -35,7 +35,7 @@ def test_proof_right_after_a_restart_is_not_fooled_by_old_allocatable(
 
     run = wizard.auto(wizard.write_setup([proved]), "--prove")
 
-    assert run.status == 0, run
+    run.expect(0)
     assert run.assessments()["proof"]["code"] == "proof.proved"
     assert "proof.class-sees-all" in [note["code"] for note in run.assessments()["proof"]["notes"]]
 
@@ -48,7 +48,7 @@ def test_all_cards_taken_is_said_and_nobody_is_disturbed(
 
     run = wizard.auto(wizard.write_setup([proved]), "--prove")
 
-    assert run.assessments()["proof"]["code"] == "proof.gpus-in-use", run
+    assert run.assessments()["proof"]["code"] == "proof.gpus-in-use", repr(run)
     assert phase(bed, "training") == "Running"
     assert [item["metadata"]["name"] for item in bed.get("pods", "-n", "default")["items"]] == [
         "training"
@@ -62,7 +62,7 @@ def test_image_that_cannot_be_pulled_is_named_and_its_pods_go(
 
     run = wizard.auto(wizard.write_setup([proved], stages={"proof": {"image": wanted}}), "--prove")
 
-    assert run.status == 1, run
+    run.expect(1)
     assert run.assessments()["proof"]["code"] == "proof.image"
     until("its pods are gone", lambda: not bed.get("pods", "-n", "default")["items"])
 
@@ -88,7 +88,7 @@ def test_card_that_falls_off_the_bus_is_named(bed: Bed, proved: Machine, wizard:
 
     run = wizard.auto(wizard.write_setup([proved]))
 
-    assert run.status == 1, run
+    run.expect(1)
     assert run.assessments()["driver"]["code"] == "driver.gpu-lost"
 
 
@@ -100,7 +100,7 @@ def test_server_that_is_the_gpu_node_itself(bed: Bed, wizard: Wizard) -> None:
 
         run = wizard.auto(wizard.write_setup([solo], control_plane=solo))
 
-        assert run.status == 0, run
+        run.expect(0)
         assert run.assessments()["join"]["code"] == "join.server"
         assert (
             solo.sh(
@@ -109,6 +109,6 @@ def test_server_that_is_the_gpu_node_itself(bed: Bed, wizard: Wizard) -> None:
             == "2"
         )
         again = wizard.auto(wizard.write_setup([solo], control_plane=solo))
-        assert again.of("step-started") == [], again
+        assert again.of("step-started") == [], repr(again)
     finally:
         bed.remove("solo")

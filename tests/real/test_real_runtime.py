@@ -42,7 +42,7 @@ def test_toolkit_in_odd_place_ends_in_a_runtime_that_is_what_is_said(
 
     run = wizard.auto(wizard.write_setup([fresh], stages={"runtime": {"binary": program}}))
 
-    assert proved(run), run
+    assert proved(run), repr(run)
     told = run.assessments()["runtime"]["params"]["binary"]
     assert f'BinaryName = "{told}"' in fresh.sh(f"cat {CONTAINERD}/config.toml")
     fresh.sh(f"test -x {told}")
@@ -61,7 +61,7 @@ def test_template_that_hides_runtimes_is_explained(
     run = wizard.auto(wizard.write_setup([fresh]))
 
     assert run.status == 1
-    assert run.assessments()["runtime"]["code"] == "runtime.template-hides", run
+    assert run.assessments()["runtime"]["code"] == "runtime.template-hides", repr(run)
     assert fresh.sh(f"sha256sum {TEMPLATE}") == before
     assert_no_worse(bed, fresh)
 
@@ -74,7 +74,7 @@ def test_broken_drop_in_that_this_version_ignores_is_no_obstacle(
 
     run = wizard.auto(wizard.write_setup([fresh]))
 
-    assert proved(run), run
+    assert proved(run), repr(run)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_template_that_would_break_next_start_stops_the_restart(
     run = wizard.auto(wizard.write_setup([fresh]))
 
     assert run.status == 1
-    assert run.assessments()["runtime"]["state"] == "blocked", run
+    assert run.assessments()["runtime"]["state"] == "blocked", repr(run)
     assert_no_worse(bed, fresh)
 
 
@@ -109,7 +109,7 @@ def test_template_that_broke_the_start_is_named(bed: Bed, fresh: Machine, wizard
 
     assert run.status == 1
     stopped = [event for event in run.assessments().values() if event["state"] == "blocked"]
-    assert stopped, run
+    assert stopped, repr(run)
     assert any(
         "config-v3.toml.tmpl" in str(event) or "containerd" in event["code"] for event in stopped
     ), stopped
@@ -125,7 +125,7 @@ def test_default_runtime_of_the_user_stays_and_its_leak_is_told(
 
     run = wizard.auto(wizard.write_setup([fresh]))
 
-    assert proved(run), run
+    assert proved(run), repr(run)
     notes = [note["code"] for note in run.assessments()["proof"]["notes"]]
     assert "proof.leak-default-runtime" in notes
     assert "default-runtime: nvidia" in fresh.sh("cat /etc/rancher/k3s/config.yaml.d/60-mine.yaml")

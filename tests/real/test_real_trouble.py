@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -21,32 +20,32 @@ def run_and_strike(
     wizard: Wizard, setup: str, at: tuple[str, str], strike: Callable[[], object]
 ) -> Run:
     """A run; when an event of that type and stage comes, something happens."""
-    process = wizard.start("--auto", setup, "--json")
-    assert process.stdout is not None
     lines: list[str] = []
     struck = threading.Event()
+    with wizard.start("--auto", setup, "--json") as process:
 
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            event = json.loads(line)
-            if not struck.is_set() and (event["type"], event.get("stage")) == at:
-                struck.set()
-                strike()
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                event = json.loads(line)
+                if not struck.is_set() and (event["type"], event.get("stage")) == at:
+                    struck.set()
+                    strike()
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    try:
-        process.wait(240)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise AssertionError(f"the run did not end:\n{''.join(lines)[-4000:]}") from None
-    reader.join(10)
-    assert struck.is_set(), "".join(lines)[-4000:]
-    assert process.stderr is not None
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            process.wait(240)
+        finally:
+            process.kill()
+            reader.join(10)
+        assert process.stderr is not None
+        err = process.stderr.read()
     events = tuple(event for event in map(json.loads, lines) if event["type"] != "version")
-    return Run(process.returncode, "".join(lines), process.stderr.read(), events)
+    run = Run(process.returncode, "".join(lines), err, events)
+    assert struck.is_set(), repr(run)
+    return run
 
 
 def test_reboot_in_the_middle_is_sat_out(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
@@ -56,7 +55,7 @@ def test_reboot_in_the_middle_is_sat_out(bed: Bed, fresh: Machine, wizard: Wizar
         wizard, setup, ("stage-finished", "toolkit"), lambda: fresh.run("systemctl reboot")
     )
 
-    assert run.status == 0, run
+    run.expect(0)
     assert fresh.boots == 2
     assert run.assessments()["proof"]["code"] == "proof.proved"
     assert run.err == ""
@@ -72,7 +71,7 @@ def test_cable_pulled_for_six_seconds(bed: Bed, fresh: Machine, wizard: Wizard) 
 
     run = run_and_strike(wizard, setup, ("stage-started", "toolkit"), strike)
 
-    assert run.status == 0, run
+    run.expect(0)
     assert run.err == ""
 
 
@@ -89,25 +88,24 @@ def test_api_away_for_ten_seconds(bed: Bed, fresh: Machine, wizard: Wizard) -> N
     run = run_and_strike(wizard, setup, ("stage-finished", "runtime-class"), strike)
 
     until("the API is back", lambda: bed.kubectl_run("get", "nodes").status == 0, 60)
-    assert run.status == 0, run
+    run.expect(0)
     assert run.err == ""
 
 
 def test_killed_run_is_taken_up_by_the_next(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
     setup = wizard.write_setup([fresh])
-    process = wizard.start("--auto", str(setup), "--json")
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event["type"] == "step-started" and event["stage"] == "toolkit":
-            break
-    time.sleep(0.3)
-    process.kill()
-    process.wait()
+    with wizard.start("--auto", str(setup), "--json") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["type"] == "step-started" and event["stage"] == "toolkit":
+                break
+        time.sleep(0.3)
+        process.kill()
 
     run = wizard.auto(setup)
 
-    assert run.status == 0, run
+    run.expect(0)
 
 
 def test_node_deleted_from_the_cluster_joins_again(
@@ -120,8 +118,8 @@ def test_node_deleted_from_the_cluster_joins_again(
 
     run = wizard.auto(wizard.write_setup([fresh]))
 
-    assert run.assessments()["join"]["state"] == "done", run
-    assert run.status == 0, run
+    assert run.assessments()["join"]["state"] == "done", repr(run)
+    run.expect(0)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +141,12 @@ def test_apt_in_trouble(bed: Bed, wizard: Wizard, trouble: str, code: str) -> No
 
         run = wizard.auto(wizard.write_setup([machine]))
 
-        assert run.status == (1 if code else 0), run
+        assert run.status == (1 if code else 0), repr(run)
         if code:
             failed = [
                 event["stage"] for event in run.of("stage-finished") if event["outcome"] == "failed"
             ]
-            assert failed == [code], run
+            assert failed == [code], repr(run)
         assert bed.ready("gpu1")
     finally:
         bed.sites.wrong_key = False

@@ -19,7 +19,7 @@ from .rootfs import PASSWORD
 Event = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """How a run ended. `events`: of `--json`, the version line left out."""
 
@@ -41,8 +41,40 @@ class Run:
         """Each stage's last assessment."""
         return {event["stage"]: event for event in self.of("stage-assessed")}
 
-    def __str__(self) -> str:
-        return f"exit {self.status}\n{self.out[-6000:]}\n{self.err[-3000:]}"
+    def expect(self, status: int) -> None:
+        """Raises: AssertionError: it ended otherwise; with the whole course."""
+        if self.status != status:
+            raise AssertionError(f"wanted exit {status}:\n{self!r}")
+
+    def __repr__(self) -> str:
+        """The course of the run, a line an event, and the end of what else it said."""
+        course = [
+            " ".join(str(part) for part in _told(event) if part)
+            for event in self.events
+            if event["type"] not in _QUIET
+        ]
+        plain = "" if self.events else self.out[-4000:]
+        return "\n".join([f"exit {self.status}", *course, plain, self.err[-3000:]])
+
+
+_QUIET = {"fact-read", "output-received", "survey-started", "plan-made"}
+
+
+def _told(event: Event) -> tuple[object, ...]:
+    assessment = event.get("assessment") or event
+    step = event.get("step")
+    return (
+        event["at"][11:23],
+        event.get("node"),
+        event["type"],
+        event.get("stage"),
+        step["id"] if isinstance(step, dict) else step,
+        assessment.get("state"),
+        assessment.get("code"),
+        event.get("outcome"),
+        assessment.get("params") if assessment.get("state") in ("blocked", "unknown") else "",
+        event.get("error"),
+    )
 
 
 @dataclass
