@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class GpuProcess:
     """A process on a card. `pod` "": not known yet; `host` for a process outside any pod.
 
-    `memory_bytes` None: the driver does not tell (MIG, WSL, another user's container).
+    `memory_bytes` None: the driver does not tell (MIG, WSL, another user's container). `cgroup`: as the kernel names
+    it, "" where it could not be read. `container_log`: the container's link in /var/log/containers, "" without one.
     """
 
     pid: int
@@ -17,6 +18,8 @@ class GpuProcess:
     memory_bytes: int | None
     pod: str = ""
     container: str = ""
+    cgroup: str = ""
+    container_log: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class MigInstance:
 class GpuSample:
     """One card at one moment.
 
-    `failure` "": it answered; else a code such as `fell-off-the-bus`, and the values are None.
+    `failure` "": it answered; else a code such as `fell-off-the-bus`, and the values are None. `xid`: the newest one
+    since sampling began; of a card that failed, the newest of this boot.
     `throttle_reasons`: NVML's clock event reasons by name, without `gpu-idle`. `ecc_errors`: uncorrected, volatile.
     """
 
@@ -66,7 +70,8 @@ class Sample:
     """All cards of one machine at one moment.
 
     `at`: seconds since 1970 on that machine. `source`: `nvml` or `nvidia-smi`. `failure` "": the driver
-    answered; else a code such as `driver-not-loaded`, with no cards.
+    answered; else a code such as `driver-not-loaded`, with no cards. `cannot_tell`: what this source never knows
+    (`processes`, `mig-instances`, …). `fallback`: why it is not NVML, such as `no-python3`.
     """
 
     at: float
@@ -74,3 +79,5 @@ class Sample:
     driver_version: str | None
     gpus: tuple[GpuSample, ...]
     failure: str = ""
+    cannot_tell: tuple[str, ...] = ()
+    fallback: str = ""
