@@ -250,7 +250,8 @@ async def test_runtime_classes() -> None:
 async def test_the_plugins_daemonset() -> None:
     async with replay() as lab:
         await label_as_recorded(lab)
-        await lab.play("d15", "e01", "e02", "e03", "e04", "e05", plugin_ready, "e06", "e07", "e08")
+        await lab.play("d15", "e01", "e02", "e03", "e04", "e05", plugin_ready, "e06", "e07")
+        await lab.play(plugin_waits, "e08")
         await lab.play("e09", "e10", "e11", observed, "e12", "e13", plugin_rolled, "e14", "e15")
         await lab.play(registered, "e16", "e17", "e19", "e20", "e21", "e22", "e23", "e24", "e25")
         await lab.play("e26", "e27", "e28", "e29", "e30", "e31", plugin_rolled, "e33")
@@ -270,6 +271,16 @@ async def plugin_ready(lab: Replay) -> None:
     await until(lambda: lab.object("DaemonSet", "kube-system", DAEMONS)["status"]["numberReady"])
     name = lab.plugin_pods()[0]["metadata"]["name"]
     lab.renamed = {f"{DAEMONS}-85fwg": name, f"{DAEMONS}-8bdrg": name}
+
+
+async def plugin_waits(lab: Replay) -> None:
+    def waits() -> bool:
+        pod = lab.plugin_pods()[0]
+        name = pod["spec"]["containers"][0]["name"]
+        lines = lab.cluster.log(pod, name, previous=False).lines
+        return any("Waiting indefinitely" in line.text for line in lines)
+
+    await until(waits)
 
 
 async def observed(lab: Replay) -> None:
