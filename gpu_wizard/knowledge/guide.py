@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
 from gpu_wizard.knowledge.store import document, names, said, table
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.knowledge.words import Word, explain_line, fits
+from gpu_wizard.knowledge.words import Word, explain_command, explain_line, fits
 
 Kind = Literal["heading", "text", "drawing", "command", "file", "output", "rows"]
 STAGE_PAGES = (
@@ -22,11 +23,12 @@ _TABLES = (("keys", "names"), ("fields", "names"))
 
 @dataclass(frozen=True)
 class Row:
-    """A name and what it means. `depth` 1: a part of the one above."""
+    """A name and what it means. `depth` 1: a part of the one above. `source`: where a claim comes from."""
 
     name: str
     meaning: str
     depth: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ def page(topic: str, language: Language = "en") -> Page | None:
 
 def contents(language: Language = "en") -> tuple[Row, ...]:
     """All pages in reading order: topic and title."""
-    return tuple(Row(name, said((document("pages", name) or {}).get("title"), language)) for name in PAGES)
+    return tuple(
+        Row(name, said((document("pages", name) or {}).get("title"), language)) for name in PAGES
+    )
 
 
 def meaning(reference: str, language: Language = "en") -> str:
@@ -80,6 +84,15 @@ def meaning_of_file(path: str, language: Language = "en") -> str:
         return said(entries[path], language)
     best = max((p for p in entries if "*" in p and fits(p, path)), key=len, default="")
     return said(entries.get(best), language)
+
+
+def as_typed(argv: Sequence[str]) -> str:
+    """A command as a person can type it; a script comes as a here-document, readable as it stands."""
+    if "-c" not in argv or "\n" not in argv[argv.index("-c") + 1]:
+        return shlex.join(argv)
+    at = argv.index("-c")
+    head = shlex.join([*argv[:at], "-s", *(["--", *argv[at + 3 :]] if argv[at + 3 :] else [])])
+    return f"{head} <<'EOF'\n{argv[at + 1].strip()}\nEOF"
 
 
 class _Writer:
@@ -103,7 +116,8 @@ class _Writer:
         rows = tuple(self._rows(block))
         if "run" in block:
             run = block["run"].strip("\n")
-            return Block("command", text, run, block["on"], (*self._words(run), *rows))
+            words = self._new(explain_line(run, self._language))
+            return Block("command", text, run, block["on"], (*words, *rows))
         if "file" in block:
             return Block("file", text, block["code"].strip("\n"), block["file"], rows)
         if "shows" in block:
@@ -113,12 +127,13 @@ class _Writer:
     def _rows(self, block: Mapping[str, Any]) -> Iterator[Row]:
         for reference in block.get("refs", ()):
             yield Row(reference.partition(":")[2], meaning(reference, self._language))
-        for name, english, russian in block.get("list", ()):
+        for name, english, russian, *source in block.get("list", ()):
             shown = name if isinstance(name, str) else said(name, self._language)
-            yield Row(shown, russian if self._language == "ru" else english)
+            yield Row(shown, russian if self._language == "ru" else english, source="".join(source))
 
-    def _words(self, run: str) -> Iterator[Row]:
-        for word in explain_line(run, self._language):
+    def _new(self, words: Iterable[Word]) -> Iterator[Row]:
+        """Those that this page has not explained yet."""
+        for word in words:
             key = (word.text, word.meaning)
             if word.meaning and key not in self._told:
                 self._told.add(key)
@@ -135,10 +150,22 @@ class _Writer:
     def _entry(self, entry: Mapping[str, Any]) -> Block:
         title = said(entry.get("title"), self._language)
         if "files" in entry:
-            paths = entry["files"]
-            rows = tuple(Row(path, meaning_of_file(path, self._language)) for path in paths)
+            rows = tuple(_alike(entry["files"], self._language))
             return Block("rows", title, place=entry["on"], rows=rows)
-        return Block("command", title, entry["run"], entry["on"], tuple(self._words(entry["run"])))
+        argv = entry.get("argv")
+        shown = as_typed(argv) if argv else entry["run"]
+        words = (
+            explain_command(argv, self._language) if argv else explain_line(shown, self._language)
+        )
+        return Block("command", title, shown, entry["on"], tuple(self._new(words)))
+
+
+def _alike(paths: Iterable[str], language: Language) -> Iterator[Row]:
+    """Files with their meaning; those that mean the same in one row."""
+    together: dict[str, list[str]] = {}
+    for path in paths:
+        together.setdefault(meaning_of_file(path, language), []).append(path)
+    yield from (Row("  ".join(names), text) for text, names in together.items())
 
 
 def _row(word: Word) -> Row:

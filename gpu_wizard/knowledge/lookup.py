@@ -1,0 +1,203 @@
+"""From what a person types to a page: a topic, a command, a word of one, a key, a field, a file, a code."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gpu_wizard.knowledge.guide import (
+    PAGES,
+    Block,
+    Page,
+    Row,
+    contents,
+    meaning_of_file,
+    page,
+    tables,
+)
+from gpu_wizard.knowledge.store import Kind, holding, names, said, table
+from gpu_wizard.knowledge.texts import Language, catalogue
+from gpu_wizard.knowledge.words import Word, explain_line, program_of
+
+_ALIASES = {
+    "containerd": "runtime",
+    "config.toml": "config-toml",
+    "config.yaml": "config-yaml",
+    "setup.toml": "setup",
+    "setup-file": "setup",
+    "env": "environment",
+    "labels": "labels",
+    "plugin": "device-plugin",
+    "runtimeclass": "runtime-class",
+}
+"""Other names of pages and tables; what is asked for by its own name is found before."""
+_TITLES = {
+    "overview": ["What can be explained", "Что можно объяснить"],
+    "pages": ["Pages", "Страницы"],
+    "tables": ["Tables of keys and fields", "Таблицы ключей и полей"],
+    "programs": ["Programs", "Программы"],
+    "word": ["What {word} means", "Что значит {word}"],
+    "in": ["in {place}", "в {place}"],
+    "file": ["file", "файл"],
+    "code": ["message", "сообщение"],
+    "event": ["Lines of --json", "Строки --json"],
+    "hint": [
+        "gpu-wizard explain TOPIC shows one of these; a whole command works too: gpu-wizard explain apt-get install -y",
+        "gpu-wizard explain ТЕМА показывает одно из этого; можно и целую команду: gpu-wizard explain apt-get install -y",
+    ],
+}
+
+
+def find(words: Sequence[str], language: Language = "en") -> Page | None:
+    """The page for what was typed; None where nothing is told of it. No words: theory and the list."""
+    if not words:
+        return overview(language)
+    if len(words) > 1:
+        return _command_line(shlex.join(words), language)
+    word = words[0]
+    if " " in word.strip():
+        return _command_line(word, language)
+    return _single(word, language)
+
+
+def overview(language: Language = "en") -> Page:
+    """The theory, then everything that can be asked for."""
+    theory = page("theory", language)
+    blocks = theory.blocks if theory else ()
+    programs = tuple(
+        Row(name, _text("commands", name, language)) for name in sorted(names("commands"))
+    )
+    lists = (("pages", contents(language)), ("tables", tables(language)), ("programs", programs))
+    listed = [
+        block
+        for name, rows in lists
+        for block in (Block("heading", said(_TITLES[name], language)), Block("rows", rows=rows))
+    ]
+    hint = Block("text", said(_TITLES["hint"], language))
+    return Page("", theory.title if theory else "", (*blocks, *listed, hint))
+
+
+def nearest(word: str) -> list[str]:
+    """Known names that look like it."""
+    known = [*PAGES, *_ALIASES, *names("commands"), *names("keys"), *names("fields")]
+    for kind in ("keys", "fields"):
+        known += [name for _, entry in holding(_kind(kind), "") for name in entry.get("names", {})]
+    return difflib.get_close_matches(word, known, 3, 0.6)
+
+
+def _single(word: str, language: Language) -> Page | None:
+    name = word.lower()
+    if word in PAGES or name in PAGES or (word.isdecimal() and len(word) == 1 and word != "0"):
+        return page(name, language)
+    if name == "events":
+        return _events(language)
+    exact = _program(word, language) or _table(word, language)
+    if exact:
+        return exact
+    found = tuple(_anywhere(word, language))
+    if not found and name in _ALIASES:
+        return page(_ALIASES[name], language) or _table(_ALIASES[name], language)
+    return _found(word, found, language)
+
+
+def _found(word: str, rows: tuple[Row, ...], language: Language) -> Page | None:
+    title = said(_TITLES["word"], language).format(word=word)
+    return Page(word, title, (Block("rows", rows=rows),)) if rows else None
+
+
+def _command_line(line: str, language: Language) -> Page | None:
+    rows = tuple(Row(w.text, w.meaning, w.depth) for w in explain_line(line, language))
+    if not any(row.meaning for row in rows):
+        return None
+    return Page(
+        line, said(_TITLES["word"], language).format(word=line), (Block("rows", rows=rows),)
+    )
+
+
+def _program(name: str, language: Language) -> Page | None:
+    """A program with all its words."""
+    program = program_of(name)
+    if program is None:
+        return None
+    rows = tuple(
+        Row(_readable(word), said(text, language)) for word, text in program.patterns.items()
+    )
+    about = Block("text", said(program.entry["text"], language))
+    return Page(program.name, program.name, (about, Block("rows", rows=rows)))
+
+
+def _readable(pattern: str) -> str:
+    """A word pattern for people: `…` stands for any text."""
+    return pattern.replace("*", "…")
+
+
+def _table(name: str, language: Language) -> Page | None:
+    """A whole table of keys or fields."""
+    for kind in ("keys", "fields"):
+        entry = table(_kind(kind), name)
+        if entry is not None:
+            rows = tuple(Row(key, said(text, language)) for key, text in entry["names"].items())
+            return Page(
+                name,
+                said(entry["title"], language),
+                (Block("rows", entry.get("file", ""), rows=rows),),
+            )
+    return None
+
+
+def _anywhere(word: str, language: Language) -> Iterator[Row]:
+    """Every meaning of one word: in commands, keys, fields, files and codes."""
+    for name, entry in holding("commands", word):
+        for pattern, text in entry.get("words", {}).items():
+            if word in pattern.split(" ") or word in (pattern, pattern.rstrip("=*").rstrip(" *")):
+                yield Row(_in(_readable(pattern), name, language), said(text, language))
+    for kind in ("keys", "fields"):
+        for name, entry in holding(_kind(kind), word.rpartition(".")[2] or word):
+            for key, text in entry.get("names", {}).items():
+                if _is_key(word, key):
+                    yield Row(_in(key, entry.get("file") or name, language), said(text, language))
+    if word.startswith("/") and (told := meaning_of_file(word, language)):
+        yield Row(_in(word, said(_TITLES["file"], language), language), told)
+    yield from _codes(word, language)
+
+
+def _is_key(word: str, key: str) -> bool:
+    """`SystemdCgroup`, `options.SystemdCgroup` and `spec.template.spec.nodeSelector` all name their last part."""
+    low, name = word.lower(), key.lower()
+    return low == name or name.endswith(f".{low}") or (low.endswith(f".{name}") and "/" not in low)
+
+
+def _codes(word: str, language: Language) -> Iterator[Row]:
+    """Messages of the program by their code, such as join.token-rejected."""
+    if "." not in word and "-" not in word:
+        return
+    for kind, entries in catalogue().items():
+        entry = entries.get(word)
+        if entry:
+            following = entry.get(f"next_{language}", "")
+            yield Row(
+                _in(word, kind, language), " ".join(filter(None, (entry[language], following)))
+            )
+
+
+def _events(language: Language) -> Page:
+    rows = tuple(Row(name, entry[language]) for name, entry in catalogue()["event"].items())
+    return Page("events", said(_TITLES["event"], language), (Block("rows", rows=rows),))
+
+
+def _in(name: str, place: str, language: Language) -> str:
+    return f"{name}  ({said(_TITLES['in'], language).format(place=place)})"
+
+
+def _text(kind: Kind, name: str, language: Language) -> str:
+    entry: Mapping[str, Any] = table(kind, name) or {}
+    return said(entry.get("text"), language)
+
+
+def _kind(name: str) -> Kind:
+    return "keys" if name == "keys" else "fields"
+
+
+__all__ = ["Word", "find", "nearest", "overview"]
