@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--auto", metavar="FILE", help="set up the nodes of a setup file, without a question"
     )
     _run_options(top)
+    _screen_options(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _init(commands)
     _demo(commands)
@@ -76,6 +77,15 @@ def _run_options(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
     )
+
+
+def _screen_options(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--plain",
+        action="store_true",
+        help="questions and answers line by line instead of the screens (screen readers, serial lines)",
+    )
+    to.add_argument("--ascii", action="store_true", help="draw the screens in ASCII alone")
 
 
 def _init(commands: Commands) -> None:
@@ -117,6 +127,7 @@ def _demo(commands: Commands) -> None:
         "--k3s", choices=("1.34.3", "1.36.2"), default="1.34.3", help="version of its K3s"
     )
     _run_options(demo)
+    _screen_options(demo)
 
 
 def _check_config(commands: Commands) -> None:

@@ -38,15 +38,22 @@ def demo(arguments: argparse.Namespace) -> Exit:
     if arguments.serve:
         return _serve(arguments)
     if not arguments.auto:
-        raise InputError(
-            "demo-usage",
-            "demo wants --auto, --serve or --list.",
-            next_step="Try: gpu-wizard demo --auto",
-        )
+        from gpu_wizard.cli.tui import require_terminal
+
+        require_terminal(arguments)
     with tempfile.TemporaryDirectory(prefix="gpu-wizard-lab-") as name:
         folder = Path(name)
         with lab_process(arguments, folder):
-            return _auto(folder / "setup.toml", arguments)
+            if arguments.auto:
+                return _auto(folder / "setup.toml", arguments)
+            return _interactive(folder / "setup.toml", arguments)
+
+
+def _interactive(setup: Path, arguments: argparse.Namespace) -> Exit:
+    from gpu_wizard.cli.tui import interactive
+    from gpu_wizard.journal.recording import read_setup
+
+    return interactive(arguments, read_setup(setup))
 
 
 def _auto(setup: Path, arguments: argparse.Namespace) -> Exit:

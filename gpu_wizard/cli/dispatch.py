@@ -58,10 +58,9 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
 
 def _top(arguments: argparse.Namespace) -> Exit | int:
     if not arguments.auto:
-        from gpu_wizard.cli.arguments import parser
+        from gpu_wizard.cli.tui import interactive
 
-        parser().print_help(sys.stderr)
-        return Exit.USAGE
+        return interactive(arguments)
     from gpu_wizard.cli.auto import auto, options_of
 
     return auto(Path(arguments.auto), options_of(arguments))

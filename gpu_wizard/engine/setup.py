@@ -31,13 +31,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Course:
-    """How a run goes. `stages` in order, `proof` after them. `plan_only`: show, change nothing."""
+    """How a run goes. `stages` in order, `proof` after them. `plan_only`: show, change nothing.
+
+    `whole` False: these stages are a part, so their proof is left for later.
+    """
 
     stages: tuple[AnyStage, ...]
     proof: AnyStage
     plan_only: bool = False
     keep_going: bool = False
     prove: bool = False
+    whole: bool = True
 
 
 async def run_setup(
@@ -158,7 +162,7 @@ class _NodeRun:
         return await self._prove()
 
     async def _prove(self) -> NodeFinished:
-        if not (self.state.changes or self.course.prove):
+        if not self.course.whole or not (self.state.changes or self.course.prove):
             await self._proof_not_run()
             return self._finished(self._outcome())
         proof = self.course.proof

@@ -24,7 +24,7 @@ def render(setup: SetupFile) -> str:
     for line in _HEAD:
         document.add(tomlkit.comment(line))
     document.add(tomlkit.nl())
-    document.add("version", VERSION)  # type: ignore[arg-type]  # tomlkit takes plain values too
+    document.add("version", VERSION)
     if setup.control_plane is not None:
         document.add("control_plane", _host(setup.control_plane))
     cluster = _plain(setup.cluster)

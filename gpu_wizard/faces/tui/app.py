@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import ClassVar
 
 from textual.app import App
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.timer import Timer
 from textual.worker import Worker
 
 from gpu_wizard.faces.tui import asking, commands, themes
 from gpu_wizard.faces.tui.control import Asked, Control
-from gpu_wizard.faces.tui.drawing.narration import narrate
+from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import ERROR, Look
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
-from gpu_wizard.faces.tui.screens.stages import StagesScreen
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.services import RunRequest, Services
-from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, Ui
+from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.errors import WizardError
@@ -38,8 +39,8 @@ class WizardApp(App[int]):
     CSS_PATH = "app.tcss"
     TITLE = "gpu-wizard"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS = {commands.Everything}
-    BINDINGS = [
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands.Everything}
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", priority=True, show=False),
         Binding("q,й,ctrl+q", "leave", show=False),
         Binding("question_mark,comma,f1", "help", show=False),
@@ -73,6 +74,7 @@ class WizardApp(App[int]):
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
         self._run: Worker[None] | None = None
+        self.failure: BaseException | None = None
         self.asker = asking.ScreenAsker(self)
         if setup is not None and setup.nodes:
             self.ui.node = setup.nodes[0].name
@@ -118,8 +120,21 @@ class WizardApp(App[int]):
 
     def _finished_well(self) -> None:
         """The evidence is shown by itself where the person was watching."""
-        if self.ui.follow and isinstance(self.screen, StagesScreen):
+        if self.ui.follow and self.on_stages:
             self.push_screen(make_screen("finish", self.ui))
+
+    @property
+    def on_stages(self) -> bool:
+        """Whether the stages are what is shown."""
+        return isinstance(self.screen, WizardScreen) and self.screen.name == "stages"
+
+    async def on_setup_chosen(self, message: SetupChosen) -> None:
+        """The machines are named: to the stages, and look."""
+        self.ui.setup = message.setup
+        self.ui.node = message.setup.nodes[0].name
+        self.ui.notice = ("", "")
+        await self.switch_screen(make_screen("stages", self.ui))
+        self.begin(RunWanted(plan=True))
 
     def say(self, text: str, style: str = "") -> None:
         """A line above the footer."""
@@ -154,13 +169,15 @@ class WizardApp(App[int]):
 
     def on_screen_wanted(self, message: ScreenWanted) -> None:
         """A screen wants another one."""
+        if message.name == "save":
+            self.run_worker(asking.save(self), group="save")
+            return
         self.open(message.name, message.stages)
 
     def open(self, name: str, stages: tuple[str, ...] = ()) -> None:
         """Show a screen; the same one twice is shown once."""
-        screen = make_screen(name, self.ui, stages)
-        if type(self.screen) is not type(screen):
-            self.push_screen(screen)
+        if self.screen.name != name:
+            self.push_screen(make_screen(name, self.ui, stages))
 
     def action_open(self, name: str) -> None:
         """A screen by its key; there is nothing to see before a machine is named."""
@@ -202,12 +219,20 @@ class WizardApp(App[int]):
     async def _dialog(self, asked: Asked) -> str:
         return await asking.put(self, asked)
 
-    def _fatal_error(self) -> None:
-        """A bug: no traceback with values on the screen; the command line writes the report."""
-        self.bell()
-        self._exit_renderables.clear()
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug: nothing of it is printed here; the command line writes the report."""
+        self.failure = self.failure or error
+        self._return_code = 1
         self._close_messages_no_wait()
 
-    def panic(self, *renderables: Any) -> None:
-        """As above: nothing is printed here."""
-        self._fatal_error()
+    def recorded_setup(self) -> SetupFile | None:
+        """The setup file of what was chosen so far: machines, options, decisions, and where secrets come from."""
+        setup = self.ui.setup
+        if setup is None:
+            return None
+        chosen = {**setup.choices, **self.ui.control.choices}
+        return self.asker.recorded(replace(setup, choices=chosen))
+
+    def last_words(self) -> list[str]:
+        """What a person wants to know once the screen is gone: what was done, what was not, what was saved."""
+        return closing_words(self.ui)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
 
 from gpu_wizard.faces.tui.control import Asked
 from gpu_wizard.faces.tui.drawing import questions
+from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
 from gpu_wizard.faces.tui.services import ShownKey
 from gpu_wizard.faces.tui.widgets.buttons import Action
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.secret import Secret, SecretSource
+from gpu_wizard.model.setup_file import HostEntry, SetupFile
 
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.app import WizardApp
@@ -20,7 +27,7 @@ _PURPOSE = re.compile(r"(?P<what>SSH password of|sudo password on|K3s join token
 _KINDS = {"SSH password of": "login", "sudo password on": "sudo", "K3s join token for": "token"}
 
 
-async def ask(app: WizardApp, dialog: Dialog) -> str:
+async def ask(app: App[Any], dialog: Dialog) -> str:
     """Show a dialog and wait for its end; callable from any task."""
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -38,6 +45,39 @@ async def put(app: WizardApp, asked: Asked) -> str:
     if asked.question.id == "approve":
         return await ask(app, questions.approval(ui, asked))
     return await ask(app, questions.question(ui, asked))
+
+
+async def save(app: WizardApp) -> None:
+    """Ask where to, and write the setup file."""
+    ui, words = app.ui, app.ui.words
+    setup = app.recorded_setup()
+    if setup is None:
+        return
+    actions = [
+        Action("ok", words("button.save"), "primary"),
+        Action("cancel", words("button.cancel")),
+    ]
+    dialog = EntryDialog(
+        words("save.title"),
+        plain(ui, words("save.text")),
+        actions,
+        secret=False,
+        text=f"{ui.node or 'setup'}.toml",
+    )
+    if await ask(app, dialog) != "ok" or not dialog.typed:
+        return
+    path = _expanded(dialog.typed)
+    try:
+        ui.services.save_setup(setup, path)
+    except WizardError as error:
+        app.say(words("line.not-saved", reason=str(error)), ERROR)
+        return
+    ui.saved_to = str(path)
+    app.say(words("line.saved", path=path))
+
+
+def _expanded(typed: str) -> Path:
+    return Path(typed).expanduser()
 
 
 def leave(app: WizardApp) -> None:
@@ -79,6 +119,27 @@ class ScreenAsker:
     def forget_tries(self) -> None:
         """Another run: what was accepted before is given again without asking."""
         self._tries.clear()
+
+    def recorded(self, setup: SetupFile) -> SetupFile:
+        """The same, with a prompt named as the source of each password that was asked for."""
+        plane = setup.control_plane
+        return replace(
+            setup,
+            control_plane=self._prompted(plane) if plane else None,
+            nodes=tuple(replace(node, host=self._prompted(node.host)) for node in setup.nodes),
+        )
+
+    def _prompted(self, host: HostEntry) -> HostEntry:
+        bare = re.sub(r"^.*@|:\d+$", "", host.host)
+        prompt = SecretSource("prompt")
+        for purpose in self._kept:
+            if not purpose.endswith(host.host) and not purpose.endswith(bare):
+                continue
+            if purpose.startswith("sudo") and host.sudo is None:
+                host = replace(host, sudo=prompt)
+            elif purpose.startswith("SSH") and host.password is None:
+                host = replace(host, password=prompt)
+        return host
 
     async def trust(self, key: ShownKey) -> bool:
         """Whether to remember a host key."""

@@ -31,13 +31,15 @@ class Everything(Provider):
             (words("command.quit"), app.action_leave),
         ]
         for theme in themes.OFFERED:
-            entries.append((words("command.theme", name=theme), partial(setattr, app, "theme", theme)))
+            entries.append(
+                (words("command.theme", name=theme), partial(setattr, app, "theme", theme))
+            )
         return entries
 
     async def discover(self) -> Hits:
         """Everything."""
         for name, act in self._entries():
-            yield DiscoveryHit(name, act)  # type: ignore[arg-type]  # what a command returns is not looked at
+            yield DiscoveryHit(name, act)
 
     async def search(self, query: str) -> Hits:
         """What was typed."""
@@ -45,4 +47,4 @@ class Everything(Provider):
         for name, act in self._entries():
             score = matcher.match(name)
             if score > 0:
-                yield Hit(score, matcher.highlight(name), act)  # type: ignore[arg-type]  # as above
+                yield Hit(score, matcher.highlight(name), act)

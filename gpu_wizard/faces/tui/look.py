@@ -111,7 +111,9 @@ class Look:
         """A text broken between words; `first` stands before its first line, `indent` before the others."""
         lead = indent if first is None else first
         lines: list[Line] = []
-        for row in wrap(self.text(text), max(8, width - cell_len(indent)), max(8, width - cell_len(lead))):
+        for row in wrap(
+            self.text(text), max(8, width - cell_len(indent)), max(8, width - cell_len(lead))
+        ):
             lines.append(self.line((lead, style), (row, style)))
             lead = indent
         return lines

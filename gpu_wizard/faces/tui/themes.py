@@ -9,7 +9,16 @@ from textual.app import App
 DARK: Final = "textual-dark"
 LIGHT: Final = "textual-light"
 SIXTEEN: Final = "ansi-dark"
-OFFERED: Final = (DARK, LIGHT, "nord", "gruvbox", "tokyo-night", "catppuccin-mocha", "solarized-light", SIXTEEN)
+OFFERED: Final = (
+    DARK,
+    LIGHT,
+    "nord",
+    "gruvbox",
+    "tokyo-night",
+    "catppuccin-mocha",
+    "solarized-light",
+    SIXTEEN,
+)
 
 
 def register(app: App[Any], *, plain: bool) -> None:

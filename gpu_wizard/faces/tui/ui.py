@@ -86,3 +86,12 @@ class ScreenWanted(Message):
         """`stages`: what it is about, for the plan overview."""
         super().__init__()
         self.name, self.stages = name, stages
+
+
+class SetupChosen(Message):
+    """What is to be set up is known."""
+
+    def __init__(self, setup: SetupFile) -> None:
+        """`setup`: machines and options."""
+        super().__init__()
+        self.setup = setup

@@ -43,7 +43,7 @@ def main() -> None:
             name = f"{scenario}-{'plan' if plan else 'run'}"
             recorded_events.save(name, events)
             text = (recorded_events.FOLDER / f"{name}.jsonl").read_text()
-            cleaned = re.sub(r"/tmp/gpu-wizard-record-\w+", "/tmp/lab", text)  # noqa: S108 - names no file, only takes the place of one
+            cleaned = re.sub(r"/tmp/gpu-wizard-record-\w+", "/tmp/lab", text)
             (recorded_events.FOLDER / f"{name}.jsonl").write_text(cleaned)
             print(f"{name}: {len(events)} events")
 

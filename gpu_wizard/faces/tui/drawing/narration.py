@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from gpu_wizard.faces.tui.drawing.command import act, command_words
+from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
+from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.model.action import Run
 from gpu_wizard.model.events import Event, StepFinished, StepStarted
@@ -27,3 +29,24 @@ def narrate(event: Event, words: Words) -> str:
             took = words.took(event.seconds)
             return f"          {words('output.exit', status=code, time=took)}{message}"
     return ""
+
+
+def closing_words(ui: Ui) -> list[str]:
+    """What was done and what was not, a line a node, and what was saved."""
+    words, lines = ui.words, []
+    for node in ui.control.progress.nodes.values():
+        done = [stage for stage in ORDER if node.stage(stage).state == "done"]
+        left = [stage for stage in ORDER if stage not in done]
+        changed = words.count("plan.changes", len(node.done))
+        lines.append(
+            f"{node.name}: {words('head.done', done=len(done), all=len(ORDER))}, {changed}."
+        )
+        if left:
+            names = ", ".join(f"{number_of(stage)} {words(f'name.{stage}')}" for stage in left)
+            lines.append(f"  {words('run.was-not-done')}: {names}")
+    if ui.saved_to:
+        lines.append(words("line.saved", path=ui.saved_to))
+    finished = ui.control.progress.finished
+    if finished is not None and finished.folder and finished.changes:
+        lines.append(words.of("word", "folder", {"path": finished.folder}))
+    return lines

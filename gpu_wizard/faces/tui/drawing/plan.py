@@ -201,7 +201,9 @@ def _running(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         drawing.add(heading(pen, title, time))
         drawing.add(*pen.look.wrapped(pen.words.step(current.step), pen.width, STRONG))
         drawing.add(
-            *action_lines(current.step.action, pen.look, pen.words, pen.width, whole=False, indent=0)
+            *action_lines(
+                current.step.action, pen.look, pen.words, pen.width, whole=False, indent=0
+            )
         )
     drawing.add(bar(ended, len(steps), pen))
     if stage.quiet_seconds and stage.heard_at:
@@ -266,5 +268,7 @@ def _was_done(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         drawing.add(*pen.look.wrapped(pen.words("plan.nothing"), pen.width, MUTED))
         return
     changes = pen.words.count("plan.changes", stage.changes)
-    drawing.add(heading(pen, pen.words("plan.done"), f"{changes} · {pen.words.took(stage.seconds)}"))
+    drawing.add(
+        heading(pen, pen.words("plan.done"), f"{changes} · {pen.words.took(stage.seconds)}")
+    )
     drawing.add(*(_step_row(step, n, pen) for n, step in enumerate(stage.steps, 1)))

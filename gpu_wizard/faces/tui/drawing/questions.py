@@ -52,7 +52,9 @@ def _pod_lines(ui: Ui, node: NodeProgress, width: int) -> list[Line]:
     lines = [ui.look.line(""), ui.look.line((ui.words.count("ask.pods", len(mine)), HEADING))]
     for pod in mine:
         count = f"{sum(pod.gpus.values())} GPU"
-        lines.append(ui.look.ends(width, [(f"  {pod.namespace}/{pod.name}", BODY)], [(count, MUTED)]))
+        lines.append(
+            ui.look.ends(width, [(f"  {pod.namespace}/{pod.name}", BODY)], [(count, MUTED)])
+        )
     return lines
 
 

@@ -1,16 +1,35 @@
-"""Why a stage is there: the teaching text, as paragraphs."""
+"""Why a stage is there: its page of the guide, drawn for a pane."""
 
 from __future__ import annotations
 
 from gpu_wizard.faces.tui.drawing.plan import Pen
-from gpu_wizard.faces.tui.look import HEADING, MUTED, Line
+from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line
+from gpu_wizard.knowledge.guide import Block, page
 
 
 def why(stage: str, pen: Pen) -> list[Line]:
-    """The teaching text of a stage, and the chain that it is a link of."""
+    """The page of a stage; the chain that it is a link of ends it."""
     words, look = pen.words, pen.look
     lines = [look.line((words("view.why"), HEADING))]
-    text = words.of("why", stage) if words.has("why", stage) else words("why.none")
-    for paragraph in text.strip().split("\n\n"):
-        lines += [*look.wrapped(" ".join(paragraph.split()), pen.width), look.line("")]
+    guide = page(stage, words.language)
+    if guide is None:
+        lines += [*look.wrapped(words("why.none"), pen.width, MUTED), look.line("")]
+    for block in guide.blocks if guide else ():
+        lines += _block(block, pen)
     return [*lines, *look.wrapped(words("why.theory"), pen.width, MUTED)]
+
+
+def _block(block: Block, pen: Pen) -> list[Line]:
+    look, width = pen.look, pen.width
+    if block.kind == "heading":
+        return [look.line(""), *look.wrapped(block.text, width, HEADING)]
+    lines = look.wrapped(block.text, width, BODY) if block.text else []
+    if block.code:
+        lead = "$ " if block.kind == "command" else "  "
+        for text in block.code.split("\n"):
+            lines += look.wrapped(text, width, STRONG if lead == "$ " else BODY, "    ", lead)
+            lead = "  "
+    for row in block.rows:
+        indent = "  " * (row.depth + 1)
+        lines += look.wrapped(f"{row.name}  {row.meaning}", width, MUTED, f"{indent}  ", indent)
+    return [*lines, look.line("")]

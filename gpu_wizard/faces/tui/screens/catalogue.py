@@ -1,14 +1,54 @@
-"""Screens by their names."""
+"""Screens by their names; each is imported when it is first wanted, so that the first frame comes early."""
 
 from __future__ import annotations
 
-from gpu_wizard.faces.tui.screens.stages import StagesScreen
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 
 
 def make_screen(name: str, ui: Ui, stages: tuple[str, ...] = ()) -> WizardScreen:
-    """A new screen; each is imported when it is first wanted, so that the first frame comes early."""
+    """A new screen. Raises: KeyError: there is none of this name."""
     match name:
-        case _:
+        case "start":
+            from gpu_wizard.faces.tui.screens.start import StartScreen
+
+            return StartScreen(ui)
+        case "stages":
+            from gpu_wizard.faces.tui.screens.stages import StagesScreen
+
             return StagesScreen(ui)
+        case "plan":
+            from gpu_wizard.faces.tui.screens.plan import PlanScreen
+
+            return PlanScreen(ui, stages)
+        case "output":
+            from gpu_wizard.faces.tui.screens.output import OutputScreen
+
+            return OutputScreen(ui)
+        case _:
+            return _later(name, ui)
+
+
+def _later(name: str, ui: Ui) -> WizardScreen:
+    match name:
+        case "explain":
+            from gpu_wizard.faces.tui.screens.explain import ExplainScreen
+
+            return ExplainScreen(ui)
+        case "config":
+            from gpu_wizard.faces.tui.screens.config import ConfigScreen
+
+            return ConfigScreen(ui)
+        case "gpu":
+            from gpu_wizard.faces.tui.screens.gpu import GpuScreen
+
+            return GpuScreen(ui)
+        case "trouble":
+            from gpu_wizard.faces.tui.screens.trouble import TroubleScreen
+
+            return TroubleScreen(ui)
+        case "finish":
+            from gpu_wizard.faces.tui.screens.finish import FinishScreen
+
+            return FinishScreen(ui)
+    raise KeyError(name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
@@ -29,7 +30,7 @@ class StagesScreen(WizardScreen):
     """The heart of the wizard."""
 
     CSS_PATH = "stages.tcss"
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k,л", "move(-1)", show=False),
         Binding("down,j,о", "move(1)", show=False),
         Binding("left", "turn(-1)", show=False),
@@ -159,7 +160,9 @@ class StagesScreen(WizardScreen):
             shown = name == self.ui.node
             text = f"[ {name} {done}/9 ]" if shown else f"  {name} {done}/9  "
             parts.append((text, STRONG if shown else MUTED))
-        index = list(progress.nodes).index(self.ui.node) + 1 if self.ui.node in progress.nodes else 0
+        index = (
+            list(progress.nodes).index(self.ui.node) + 1 if self.ui.node in progress.nodes else 0
+        )
         count = [(f"{index}/{len(progress.nodes)}  [ ] {words('key.node')}", MUTED)]
         return [look.ends(width, parts, count)]
 
@@ -194,9 +197,7 @@ class StagesScreen(WizardScreen):
     def _output_head(self, width: int) -> list[Line]:
         words, pane = self.ui.words, self.query_one(OutputPane)
         state = (
-            words("output.following")
-            if pane.following
-            else words.count("output.below", pane.below)
+            words("output.following") if pane.following else words.count("output.below", pane.below)
         )
         title = words("output.title")
         return [self.ui.look.ends(width, [(title, HEADING)], [(state, MUTED)])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -23,8 +24,8 @@ BACK = Hint("Esc", "key.back", "app.back")
 class WizardScreen(Screen[None]):
     """A full screen. `paint` is called whenever something changed, at most 20 times a second."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - as above
     DEFAULT_CSS = """
     WizardScreen #foot { dock: bottom; height: 2; }
     WizardScreen #notice { height: 1; padding: 0 1; }
@@ -32,7 +33,8 @@ class WizardScreen(Screen[None]):
 
     def __init__(self, ui: Ui) -> None:
         """`ui` is shared with the other screens."""
-        super().__init__()
+        name = type(self).__name__.removesuffix("Screen").lower()
+        super().__init__(name=name)
         self.ui = ui
 
     def compose(self) -> ComposeResult:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from textual import events
 from rich.cells import cell_len
+from textual import events
 
 from gpu_wizard.faces.tui.look import BODY, KEY, Line, Look, Part
 from gpu_wizard.faces.tui.widgets.drawn import Drawn

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from rich.ansi import AnsiDecoder
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -23,7 +24,7 @@ _CACHED_STRIPS = 2000
 class OutputPane(ScrollView, can_focus=True):
     """Shows an `OutputLog`. `following`: new lines scroll in; scrolling up ends that, End begins it again."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k,л", "scroll_up", show=False),
         Binding("down,j,о", "scroll_down", show=False),
         Binding("shift+left", "side(-1)", show=False),
@@ -173,7 +174,9 @@ class OutputPane(ScrollView, can_focus=True):
         """Only lines that speak of errors, or all again."""
         self._errors = None if self._errors else Matches(self.log_shown, ERRORS)
         self.following = True
-        while self._errors is not None and self._errors.advance() and len(self._errors.found) < 1000:
+        while (
+            self._errors is not None and self._errors.advance() and len(self._errors.found) < 1000
+        ):
             pass
         self._relayout()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Region
 
@@ -15,7 +17,7 @@ from gpu_wizard.faces.tui.widgets.drawn import Drawn
 class Steps(Drawn, can_focus=True):
     """Found and Will do."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k,л", "step(-1)", show=False),
         Binding("down,j,о", "step(1)", show=False),
         Binding("enter", "open", show=False),

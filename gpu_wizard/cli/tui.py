@@ -1,0 +1,177 @@
+"""The wizard on a terminal: connections, journal and files as the functions that its screens are given."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_wizard.cli.exits import Exit
+from gpu_wizard.model.errors import InputError
+from gpu_wizard.model.setup_file import HostEntry, SetupFile
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.services import (
+        Asker,
+        Candidate,
+        RunRequest,
+        Services,
+        Tested,
+        Unfinished,
+    )
+    from gpu_wizard.model.events import SetupFinished
+    from gpu_wizard.model.ports import Face
+
+
+def interactive(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
+    """The screens, or with `--plain` the dialogue line by line. Raises: InputError: there is no terminal."""
+    if arguments.plain:
+        from gpu_wizard.cli.plain import dialogue
+
+        return dialogue(arguments, setup)
+    require_terminal(arguments)
+    return wizard(arguments, setup)
+
+
+def require_terminal(arguments: argparse.Namespace) -> None:
+    """Raises: InputError: the screens need a terminal, and there is none."""
+    if not arguments.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "no-terminal",
+            "The wizard needs a terminal.",
+            next_step="Without one: gpu-wizard --plain, or gpu-wizard --auto FILE.",
+        )
+
+
+def wizard(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
+    """Run the wizard on this terminal."""
+    from gpu_wizard.faces.tui.app import WizardApp
+    from gpu_wizard.faces.tui.look import Look
+
+    app = WizardApp(
+        services(),
+        setup=setup,
+        language=arguments.lang,
+        look=Look(ascii_only=wants_ascii(arguments.ascii)),
+        plain="NO_COLOR" in os.environ,
+    )
+    status = app.run()
+    if app.failure is not None:
+        raise app.failure
+    for line in app.last_words():
+        print(line)
+    return Exit(status) if status is not None else Exit.INTERRUPTED
+
+
+def wants_ascii(asked: bool) -> bool:
+    """Whether the terminal has ASCII alone: asked for, the Linux console, or a locale without UTF-8."""
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return asked or os.environ.get("TERM") == "linux" or encoding != "utf8"
+
+
+def services() -> Services:
+    """What the screens need of the outside."""
+    from gpu_wizard.faces.tui.services import Services
+
+    return Services(
+        run=run,
+        test=test,
+        candidates=candidates,
+        unfinished=unfinished,
+        save_setup=save_setup,
+        prepare=prepare,
+    )
+
+
+def prepare() -> None:
+    """Import what connections need; takes half a second, and no terminal waits for it."""
+    import gpu_wizard.cli.auto
+    import gpu_wizard.cli.edges  # noqa: F401 - imported for later
+
+
+async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
+    """One run of the engine, with a journal in a folder of its own."""
+    from gpu_wizard.cli.auto import new_run_id, target
+    from gpu_wizard.cli.edges import Edges
+    from gpu_wizard.cluster.api import KubeCluster
+    from gpu_wizard.engine.setup import Course, run_setup
+    from gpu_wizard.host.local import local_host
+    from gpu_wizard.host.ssh import connect
+    from gpu_wizard.journal.journal import FileJournal
+    from gpu_wizard.model.ports import Cluster, Host
+    from gpu_wizard.stages import PROOF, STAGES
+
+    run_id = new_run_id()
+    folder = runs_folder() / run_id
+    stages = tuple(s for s in STAGES if not request.stages or s.id in request.stages)
+    course = Course(
+        stages,
+        PROOF,
+        plan_only=request.plan,
+        prove=request.prove,
+        whole=not request.stages,
+        keep_going=len(request.setup.nodes) > 1,
+    )
+    edges: Edges[Host, Cluster] = Edges(
+        connect, local_host, KubeCluster, trust=asker.trust, ask=asker.secret
+    )
+    targets = [target(request.setup, node, run_id, edges) for node in request.setup.nodes]
+    with contextlib.closing(FileJournal(folder)) as journal:
+        if not request.plan:
+            _note_setup(request.setup, folder)
+        finished = await run_setup(targets, course, face, journal, str(folder))
+        if finished.outcome == "done" and not request.plan:
+            (folder / SETUP_NAME).unlink(missing_ok=True)
+        return finished
+
+
+SETUP_NAME = "unfinished-setup.toml"
+"""In the folder of a run that has not ended well: how to go on with it."""
+
+
+def runs_folder() -> Path:
+    """Where runs keep their journals."""
+    from platformdirs import user_state_path
+
+    return user_state_path("gpu-wizard") / "runs"
+
+
+def _note_setup(setup: SetupFile, folder: Path) -> None:
+    from gpu_wizard.journal.recording import write_new
+    from gpu_wizard.journal.rendering import render
+
+    write_new(folder / SETUP_NAME, render(setup))
+
+
+async def test(entry: HostEntry, asker: Asker) -> Tested:
+    """Log in to a machine and look at it briefly. Raises: WizardError."""
+    from gpu_wizard.cli.tui_hosts import look_at
+
+    return await look_at(entry, asker)
+
+
+def candidates() -> Sequence[Candidate]:
+    """The machines of ~/.ssh/config."""
+    from gpu_wizard.cli.tui_hosts import ssh_config_hosts
+
+    return ssh_config_hosts(Path("~/.ssh/config").expanduser())
+
+
+def unfinished() -> Sequence[Unfinished]:
+    """Runs that did not end well, newest first."""
+    from gpu_wizard.cli.tui_hosts import unfinished_runs
+
+    return unfinished_runs(runs_folder())
+
+
+def save_setup(setup: SetupFile, path: Path) -> None:
+    """Write a setup file. Raises: InputError: it is there already, or can't be written."""
+    from gpu_wizard.journal.recording import write_new
+    from gpu_wizard.journal.rendering import render
+
+    write_new(path, render(replace(setup, path="")))

@@ -1,0 +1,80 @@
+"""The first screen's rows: machines to choose from, and what a tested one said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
+from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.services import Candidate, Tested, Unfinished
+
+Kind = Literal["host", "local", "same", "kubeconfig", "resume", "practice"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A row. `value`: the host, or the number of the unfinished run."""
+
+    kind: Kind
+    label: str
+    note: str = ""
+    value: str = ""
+
+
+def choices(
+    which: str,
+    typed: str,
+    candidates: Sequence[Candidate],
+    unfinished: Sequence[Unfinished],
+    pen: Pen,
+) -> list[Choice]:
+    """The rows for one field (`gpu` or `control`), those that fit what was typed."""
+    words = pen.words
+    rows: list[Choice] = []
+    if typed and all(typed != each.target for each in candidates):
+        rows.append(Choice("host", typed, words("start.typed"), typed))
+    if which == "gpu":
+        rows += [_resume(one, number, pen) for number, one in enumerate(unfinished)]
+    else:
+        rows.append(Choice("same", words("start.same"), words("start.same-note")))
+    rows += [
+        Choice("host", c.target, f"{c.source}  {c.address}".strip(), c.target) for c in candidates
+    ]
+    rows.append(Choice("local", words("start.this"), words("start.this-note")))
+    if which == "control":
+        rows.append(Choice("kubeconfig", words("start.kubeconfig"), words("start.kubeconfig-note")))
+    else:
+        rows.append(Choice("practice", words("start.practice"), words("start.practice-note")))
+    if not typed:
+        return rows
+    return [row for row in rows if typed.lower() in row.label.lower()]
+
+
+def _resume(one: Unfinished, number: int, pen: Pen) -> Choice:
+    when = datetime.fromtimestamp(one.at, UTC)
+    stage = number_of(one.stage) if one.stage in ORDER else 1
+    note = pen.words("start.resume-note", n=stage, when=pen.words.ago(when, pen.now))
+    return Choice("resume", pen.words("start.resume", node=one.node), note, str(number))
+
+
+def choice_lines(rows: Sequence[Choice], chosen: int, pen: Pen) -> list[Line]:
+    """The list."""
+    lines = []
+    for index, row in enumerate(rows):
+        is_chosen = index == chosen
+        mark = (CHOSEN if is_chosen else " ", STYLES["needed"])
+        label = (f" {row.label:<24}", STRONG if is_chosen else BODY)
+        lines.append(pen.look.ends(pen.width, [mark, label, (row.note, MUTED)], []))
+    return lines
+
+
+def tested_text(tested: Tested, pen: Pen, *, wants_card: bool) -> str:
+    """`Debian 13 · RTX A6000 · K3s agent`."""
+    words = pen.words
+    card = tested.card or (words("start.no-card") if wants_card else "")
+    role = words(f"start.{tested.role}") if tested.role else words("start.bare")
+    return " · ".join(part for part in (tested.system, card, role) if part)

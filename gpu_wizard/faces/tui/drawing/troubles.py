@@ -1,0 +1,119 @@
+"""Troubleshooting: what was recognised, causes before symptoms, and the whole catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpu_wizard.engine.progress import NodeProgress
+from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
+from gpu_wizard.faces.tui.look import BODY, CHOSEN, HEADING, MUTED, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.output_log import OutputLog
+from gpu_wizard.knowledge.diagnose import Finding, diagnose
+from gpu_wizard.knowledge.diagnosis.catalogue import Signature, catalogue
+
+_READ_LINES = 20_000
+"""Of a run's output, from its end."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the list. `finding` None: an entry of the catalogue that was not recognised here."""
+
+    signature: Signature
+    finding: Finding | None = None
+
+    @property
+    def stage(self) -> str:
+        """The wizard's stage that cures it, "" for none."""
+        return self.signature.ours if self.signature.ours in ORDER else ""
+
+
+def recognised(node: NodeProgress, log: OutputLog) -> tuple[Finding, ...]:
+    """What the run's output, the errors' last lines and the facts tell of, best first."""
+    lines = log.read(max(0, log.lines - _READ_LINES), _READ_LINES)
+    for stage in node.stages.values():
+        if stage.error is not None:
+            lines += [*stage.error.lines, str(stage.error)]
+    if node.finished is not None and node.finished.error is not None:
+        lines += [str(node.finished.error)]
+    return diagnose(lines, node.facts).findings
+
+
+def entries(found: tuple[Finding, ...], query: str, pen: Pen) -> tuple[Entry, ...]:
+    """What was recognised; while something is searched for, the whole catalogue behind it."""
+    rows = [Entry(finding.signature, finding) for finding in found]
+    if query:
+        known = {finding.id for finding in found}
+        rows += [Entry(each) for each in catalogue().signatures if each.id not in known]
+        rows = [row for row in rows if query.lower() in _text_of(row, pen).lower()]
+    return tuple(rows)
+
+
+def catalogue_size() -> int:
+    """How many entries there are."""
+    return len(catalogue().signatures)
+
+
+def _text_of(entry: Entry, pen: Pen) -> str:
+    language = pen.words.language
+    texts = entry.signature.texts
+    return " ".join((entry.signature.id, texts[f"title_{language}"], texts[f"cause_{language}"]))
+
+
+def _title(entry: Entry, pen: Pen) -> str:
+    if entry.finding is not None:
+        return entry.finding.title(pen.words.language)
+    return entry.signature.texts[f"title_{pen.words.language}"]
+
+
+def list_lines(rows: tuple[Entry, ...], chosen: int, pen: Pen) -> tuple[list[Line], dict[int, int]]:
+    """The list, and where each entry begins."""
+    words, look = pen.words, pen.look
+    lines: list[Line] = []
+    places: dict[int, int] = {}
+    for index, entry in enumerate(rows):
+        places[index] = len(lines)
+        mark = CHOSEN if index == chosen else " "
+        finding = entry.finding
+        symptom = finding is not None and bool(finding.explained_by)
+        glyph = "│" if symptom else look.glyph("blocked" if finding else "waiting")
+        style = STYLES["blocked"] if finding and not symptom else MUTED
+        title = STRONG if index == chosen else BODY
+        text = look.wrapped(_title(entry, pen), pen.width - 3, title)
+        for number, row in enumerate(text):
+            head = look.line((mark, STYLES["needed"]), (glyph if number == 0 else " ", style), " ")
+            lines.append(head + row)
+        kind = words("trouble.symptom" if symptom else "trouble.cause") if finding else ""
+        stage = words("trouble.stage", n=number_of(entry.stage)) if entry.stage else ""
+        can_fix = words("trouble.can-fix") if finding and entry.stage else ""
+        about = " · ".join(part for part in (kind, stage, can_fix) if part)
+        if about:
+            lines.append(look.line((mark, STYLES["needed"]), (f"  {about}", MUTED)))
+        lines.append(look.line(""))
+    return lines, places
+
+
+def detail_lines(entry: Entry, pen: Pen) -> list[Line]:
+    """One entry: seen, why, the fixes in order, the source."""
+    words, look, width = pen.words, pen.look, pen.width
+    language, finding = words.language, entry.finding
+    lines = look.wrapped(_title(entry, pen), width, HEADING)
+    if finding is not None and finding.text:
+        lines += [look.line(""), look.line((words("trouble.seen"), HEADING))]
+        lines += look.wrapped(finding.text, width, BODY, "│ ", "│ ")
+    elif finding is not None:
+        lines += [look.line(""), *look.wrapped(words("trouble.by-facts"), width, MUTED)]
+    cause = finding.cause(language) if finding else entry.signature.texts[f"cause_{language}"]
+    lines += [look.line(""), look.line((words("view.why"), HEADING))]
+    lines += look.wrapped(cause, width)
+    fixes = finding.fixes() if finding else entry.signature.fixes
+    lines += [look.line(""), look.line((words("trouble.fix"), HEADING))]
+    for number, fix in enumerate(fixes, 1):
+        said = fix.ru if language == "ru" else fix.en
+        lines += look.wrapped(said, width, BODY, "  ", f"{number} ") if said else []
+        lines += look.wrapped(fix.run, width, STRONG, "      ", "  $ ") if fix.run else []
+    for source in entry.signature.sources[:2]:
+        text = words("trouble.source", source=source)
+        lines += [look.line(""), *look.wrapped(text, width, MUTED)]
+    return lines

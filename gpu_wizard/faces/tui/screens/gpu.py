@@ -1,0 +1,125 @@
+"""The GPU panels: live samples of the node's cards, from wherever the program gets them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+
+from gpu_wizard.faces.tui.drawing.gpu import Panel, age_text, panel_lines
+from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
+from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
+from gpu_wizard.faces.tui.services import Asker
+from gpu_wizard.faces.tui.telemetry_view import WINDOWS, History
+from gpu_wizard.faces.tui.ui import Ui
+from gpu_wizard.faces.tui.widgets.bars import Hint
+from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.ports import TelemetrySource
+from gpu_wizard.model.sample import Sample
+
+EVERY_SECONDS = 1.0
+
+
+class GpuScreen(WizardScreen):
+    """Samples come while it is open, and stop when it closes."""
+
+    CSS_PATH = "gpu.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k,л", "move(-1)", show=False),
+        Binding("down,j,о", "move(1)", show=False),
+        Binding("m,ь", "mig", show=False),
+        Binding("h,р", "history", show=False),
+        Binding("r,к", "reconnect", show=False),
+    ]
+
+    def __init__(self, ui: Ui, history: History | None = None) -> None:
+        """`history`: what is known already."""
+        super().__init__(ui)
+        self.panel = Panel(history or History())
+
+    def body(self) -> Iterator[Widget]:
+        """One drawing."""
+        with VerticalScroll(id="gpu", can_focus=False):
+            yield Drawn(self._drawn)
+
+    def on_mount(self) -> None:
+        """Begin to sample."""
+        self.action_reconnect()
+
+    def action_reconnect(self) -> None:
+        """Begin to sample, anew where it had ended."""
+        source = self._source()
+        if source is None:
+            if not self.panel.history.samples:
+                self.panel.history.failure = self.ui.words("gpu.no-source")
+            return
+        self.run_worker(self._sample(source), group="telemetry", exclusive=True)
+
+    def _source(self) -> TelemetrySource | None:
+        setup, make = self.ui.setup, self.ui.services.telemetry
+        node = next((n for n in setup.nodes if n.name == self.ui.node), None) if setup else None
+        asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
+        return make(node.host, asker) if node is not None and make is not None else None
+
+    async def _sample(self, source: TelemetrySource) -> None:
+        try:
+            samples: AsyncIterator[Sample] = source.samples(EVERY_SECONDS)
+            async with aclosing(samples):  # type: ignore[type-var]  # sources are generators
+                async for sample in samples:
+                    self.panel.history.add(sample, self.ui.now())
+                    await self.paint()
+        except WizardError as error:
+            self.panel.history.failure = str(error)
+        except asyncio.CancelledError:
+            raise
+        await self.paint()
+
+    def title_parts(self) -> tuple[list[Part], list[Part]]:
+        """Live or not, and that nothing is changed here."""
+        words = self.ui.words
+        text, style = age_text(self.panel, self.ui.pen(80))
+        right: list[Part] = [(text, style), (f" · {words('head.read-only')}", MUTED)]
+        return [(f"  {words('gpu.title')}", HEADING)], right
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys."""
+        return (
+            Hint("↑↓", "key.card"),
+            Hint("m", "key.mig", "screen.mig"),
+            Hint("h", "key.history", "screen.history"),
+            Hint("r", "key.look", "screen.reconnect"),
+            BACK,
+            HELP,
+            QUIT,
+        )
+
+    def _drawn(self, width: int) -> list[Line]:
+        rows = self.query_one("#gpu").size.height or 20
+        return panel_lines(self.panel, self.ui.pen(width), rows)
+
+    async def action_move(self, by: int) -> None:
+        """Another card."""
+        latest = self.panel.history.latest
+        last = len(latest.gpus) - 1 if latest else 0
+        chosen = max(0, min(last, self.panel.chosen + by))
+        self.panel = Panel(self.panel.history, chosen, self.panel.minutes, self.panel.mig)
+        await self.paint()
+
+    async def action_mig(self) -> None:
+        """MIG instances shown or not."""
+        p = self.panel
+        self.panel = Panel(p.history, p.chosen, p.minutes, not p.mig)
+        await self.paint()
+
+    async def action_history(self) -> None:
+        """1, 10 or 60 minutes."""
+        p = self.panel
+        minutes = WINDOWS[(WINDOWS.index(p.minutes) + 1) % len(WINDOWS)]
+        self.panel = Panel(p.history, p.chosen, minutes, p.mig)
+        await self.paint()

@@ -1,0 +1,281 @@
+"""Start: which machines, tested as they are named; or an unfinished run, or the practice lab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from gpu_wizard.faces.tui.asking import ask
+from gpu_wizard.faces.tui.drawing.starting import Choice, choice_lines, choices, tested_text
+from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, STYLES, Line, Part
+from gpu_wizard.faces.tui.screens.dialogs import EntryDialog, plain
+from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
+from gpu_wizard.faces.tui.services import Asker, Candidate, Tested, Unfinished
+from gpu_wizard.faces.tui.ui import SetupChosen, Ui
+from gpu_wizard.faces.tui.widgets.bars import Hint
+from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
+from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry, NodeEntry, SetupFile
+
+TEST_AFTER_SECONDS = 0.4
+FIELDS = ("gpu", "control")
+
+
+@dataclass
+class Field:
+    """One machine: what was chosen, and how the test of it stands."""
+
+    host: str = ""
+    kind: str = "host"
+    tested: Tested | None = None
+    trouble: str = ""
+    testing: bool = False
+
+
+class StartScreen(WizardScreen):
+    """Two fields, one list that serves the one in use, one button."""
+
+    CSS_PATH = "start.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+    ]
+
+    def __init__(self, ui: Ui) -> None:
+        """Candidates are read once."""
+        super().__init__(ui)
+        self.fields = {name: Field() for name in FIELDS}
+        self._which = "gpu"
+        self._chosen = 0
+        self._candidates: Sequence[Candidate] = ui.services.candidates()
+        self._unfinished: Sequence[Unfinished] = ui.services.unfinished()
+        self._debounce: Timer | None = None
+
+    def body(self) -> Iterator[Widget]:
+        """Fields, their result rows, the list, the button."""
+        with Vertical(id="start"):
+            yield Drawn(self._intro, id="start-intro")
+            for name in FIELDS:
+                yield Drawn(partial(self._label, name), classes="label")
+                yield Input(id=f"field-{name}", compact=True)
+                yield Drawn(partial(self._result, name), classes="result")
+            yield Drawn(self._list, id="start-list")
+            yield ButtonRow(self._actions(), id="start-buttons")
+
+    def on_mount(self) -> None:
+        """The first field has the focus."""
+        self.query_one("#field-gpu", Input).focus()
+
+    async def paint(self) -> None:
+        """Draw, and offer what fits."""
+        await super().paint()
+        await self.query_one(ButtonRow).show(self._actions())
+
+    def title_parts(self) -> tuple[list[Part], list[Part]]:
+        """The language, where one can see it."""
+        return [], [(self.ui.words("head.language"), MUTED)]
+
+    def hints(self) -> Sequence[Hint]:
+        """Letters type here: only keys that no field takes."""
+        return (
+            Hint("↑↓", "key.choose"),
+            Hint("Tab", "key.field"),
+            Hint("Enter", "key.connect"),
+            Hint("F2", "key.language", "app.language"),
+            Hint("F1", "key.help", "app.help"),
+            Hint("^C", "key.quit", "app.leave"),
+        )
+
+    def _intro(self, width: int) -> list[Line]:
+        words, look = self.ui.words, self.ui.look
+        return [look.line((words("start.title"), HEADING)), look.line(words("start.intro"))]
+
+    def _label(self, name: str, _width: int) -> list[Line]:
+        style = HEADING if name == self._which else MUTED
+        return [self.ui.look.line((self.ui.words(f"start.{name}"), style))]
+
+    def _result(self, name: str, width: int) -> list[Line]:
+        field, look, words = self.fields[name], self.ui.look, self.ui.words
+        if field.trouble:
+            text = f"{look.glyph('failed')} {field.trouble}"
+            return (look.wrapped(text, width, ERROR) or [look.line("")])[:2]
+        if field.testing:
+            text = words("start.testing", host=field.host)
+            return [look.line((f"{look.glyph('running')} {text}", STYLES["running"]))]
+        if field.tested is not None:
+            said = tested_text(field.tested, self.ui.pen(width), wants_card=name == "gpu")
+            return [look.line((f"{look.glyph('done')} ", STYLES["done"]), said)]
+        return [look.line("")]
+
+    def _rows(self) -> list[Choice]:
+        field = self.query_one(f"#field-{self._which}", Input)
+        typed = field.value.strip() if field.value.strip() != self._shown(self._which) else ""
+        pen = self.ui.pen(80)
+        return choices(self._which, typed, self._candidates, self._unfinished, pen)
+
+    def _shown(self, name: str) -> str:
+        """What a field says for what was chosen."""
+        field, words = self.fields[name], self.ui.words
+        named = {"local": words("start.this"), "same": words("start.same")}
+        return named.get(field.kind, field.host)
+
+    def _list(self, width: int) -> list[Line]:
+        rows = self._rows()
+        self._chosen = max(0, min(self._chosen, len(rows) - 1))
+        head = self.ui.look.line((self.ui.words("start.choose"), MUTED))
+        in_use = not isinstance(self.focused, Input) or bool(rows)
+        chosen = self._chosen if in_use else -1
+        return [head, *choice_lines(rows, chosen, self.ui.pen(width))]
+
+    def _actions(self) -> tuple[Action, ...]:
+        return (Action("look", self.ui.words("start.look"), "primary"),)
+
+    async def action_move(self, by: int) -> None:
+        """Another row of the list."""
+        self._chosen = max(0, min(len(self._rows()) - 1, self._chosen + by))
+        await self.paint()
+
+    async def on_descendant_focus(self) -> None:
+        """The list serves the field in use."""
+        focused = self.focused
+        if isinstance(focused, Input) and focused.id:
+            self._which = focused.id.removeprefix("field-")
+            self._chosen = 0
+            await self.paint()
+
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        """Tested a moment after the last key."""
+        text = event.value.strip()
+        name = (event.input.id or "").removeprefix("field-")
+        if text == self._shown(name):
+            return
+        self.fields[name] = Field()
+        self._chosen = 0
+        if self._debounce is not None:
+            self._debounce.stop()
+        if re.search(r"\w", text):
+            self._debounce = self.set_timer(TEST_AFTER_SECONDS, lambda: self._typed(name, text))
+        await self.paint()
+
+    def _typed(self, name: str, text: str) -> None:
+        """A name that is known, or looks like a whole one, is tried."""
+        known = any(text == each.target for each in self._candidates)
+        if known or "@" in text or text.count(".") >= 1:
+            self._try(name, text)
+
+    async def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes the chosen row."""
+        rows = self._rows()
+        if self.fields[self._which].host and event.value.strip() == self._shown(self._which):
+            self._next()
+        elif rows:
+            await self._take(rows[self._chosen])
+
+    async def _take(self, row: Choice) -> None:
+        name = self._which
+        match row.kind:
+            case "practice":
+                await self._practice()
+                return
+            case "resume":
+                self.app.post_message(SetupChosen(self._unfinished[int(row.value)].setup))
+                return
+            case "kubeconfig":
+                self.run_worker(self._kubeconfig(), group="kubeconfig")
+                return
+            case "same":
+                self.fields[name] = Field("same", "same", Tested(""))
+            case "local":
+                self._try(name, LOCAL, "local")
+            case _:
+                self._try(name, row.value)
+        self.query_one(f"#field-{name}", Input).value = self._shown(name)
+        self._next()
+        await self.paint()
+
+    def _next(self) -> None:
+        """The other field, then the button."""
+        if self._which == "gpu":
+            self.query_one("#field-control", Input).focus()
+        else:
+            self.query_one(ButtonRow).focus_on()
+
+    def _try(self, name: str, host: str, kind: str = "host") -> None:
+        current = self.fields[name]
+        if current.host == host and (current.testing or current.tested):
+            return
+        self.fields[name] = Field(host, kind, testing=True)
+        self.run_worker(self._test(name, host), group=f"test-{name}", exclusive=True)
+
+    async def _test(self, name: str, host: str) -> None:
+        asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
+        await self.paint()
+        field = self.fields[name]
+        try:
+            field.tested = await self.ui.services.test(HostEntry(host), asker)
+        except WizardError as error:
+            following = f" {error.next_step}" if error.next_step else ""
+            field.trouble = f"{error.message}{following}"
+        field.testing = False
+        await self.paint()
+
+    async def _kubeconfig(self) -> None:
+        words = self.ui.words
+        actions = (
+            Action("ok", words("button.ok"), "primary"),
+            Action("cancel", words("button.cancel")),
+        )
+        text = plain(self.ui, words("start.kubeconfig-text"))
+        title = words("start.kubeconfig")
+        dialog = EntryDialog(title, text, actions, secret=False, text="~/.kube/config")
+        if await ask(self.app, dialog) == "ok" and dialog.typed:
+            self.fields["control"] = Field(dialog.typed, "kubeconfig", Tested(""))
+            self.query_one("#field-control", Input).value = dialog.typed
+            self.query_one(ButtonRow).focus_on()
+            await self.paint()
+
+    async def _practice(self) -> None:
+        start = self.ui.services.practice
+        if start is None:
+            self.ui.notice = (self.ui.words("start.lab-missing"), ERROR)
+            await self.paint()
+            return
+        self.ui.notice = (self.ui.words("start.lab-starting"), "")
+        await self.paint()
+        try:
+            self.app.post_message(SetupChosen(await start()))
+        except WizardError as error:
+            self.ui.notice = (str(error), ERROR)
+            await self.paint()
+
+    async def on_button_row_pressed(self) -> None:
+        """Look at the node, once both machines are named."""
+        setup = self._setup()
+        if setup is None:
+            self.ui.notice = (self.ui.words("start.needs-two"), ERROR)
+            await self.paint()
+            return
+        self.app.post_message(SetupChosen(setup))
+
+    def _setup(self) -> SetupFile | None:
+        gpu, control = self.fields["gpu"], self.fields["control"]
+        if not gpu.host or not control.host:
+            return None
+        bare = re.sub(r"^.*@|:\d+$", "", gpu.host)
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", bare).strip("-.") or "node"
+        host = HostEntry(gpu.host)
+        if control.kind == "kubeconfig":
+            cluster = ClusterEntry(kubeconfig=control.host)
+            return SetupFile((NodeEntry(name, host),), None, cluster)
+        plane = host if control.kind == "same" else HostEntry(control.host)
+        return SetupFile((NodeEntry(name, host),), plane)

@@ -1,0 +1,183 @@
+"""The signatures as data: `signatures/*.toml`, one file a layer, read once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from gpu_wizard.facts.k3s_causes import PROGRESS, SIGNS
+from gpu_wizard.knowledge.diagnosis.wording import Wording, expression, wording
+from gpu_wizard.knowledge.texts import Language
+
+Severity = Literal["blocker", "warning", "info"]
+LAYERS = (
+    *("ssh", "host", "packages", "kernel", "driver", "toolkit", "containerd"),
+    *("k3s", "kubelet", "api", "image", "plugin", "pod"),
+)
+"""From cause to symptom: what breaks in an earlier one shows in the later ones."""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One thing to do. `run`: a command, "" where there is none to give."""
+
+    en: str
+    ru: str
+    run: str = ""
+
+    def text(self, language: Language) -> str:
+        """The sentence with its command."""
+        sentence = self.ru if language == "ru" else self.en
+        if not self.run:
+            return sentence
+        return f"{sentence.rstrip('.:')}: {self.run}" if sentence else self.run
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A nearer cause of the same signature, told by a parameter of the text or by what is known of the host.
+
+    `when`: parameter → the values that it takes; `conditions`: all must hold. Empty texts are the signature's own.
+    """
+
+    when: Mapping[str, tuple[str, ...]]
+    conditions: tuple[str, ...]
+    texts: Mapping[str, str]
+    fixes: tuple[Fix, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One known cause.
+
+    `stage`: as in the error corpus (`ssh`, `apt`, `join`, …). `unless`: where one of these stands in the same place,
+    it is something else. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
+    `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
+    """
+
+    id: str
+    stage: str
+    layer: str
+    severity: Severity
+    texts: Mapping[str, str]
+    fixes: tuple[Fix, ...]
+    sources: tuple[str, ...]
+    wordings: tuple[Wording, ...] = ()
+    broad: tuple[Wording, ...] = ()
+    unless: tuple[Wording, ...] = ()
+    codes: tuple[str, ...] = ()
+    yields_to: tuple[str, ...] = ()
+    symptom: bool = False
+    rank: int = 50
+    facts: tuple[str, ...] = ()
+    confirmed_by: tuple[str, ...] = ()
+    ruled_out_by: tuple[str, ...] = ()
+    ours: str = ""
+    variants: tuple[Variant, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A text that says that something came right after all. `clears`: ids of the signatures that it voids."""
+
+    wording: Wording
+    clears: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All that is known."""
+
+    signatures: tuple[Signature, ...]
+    recoveries: tuple[Recovery, ...]
+    harmless: tuple[Wording, ...] = ()
+    by_id: Mapping[str, Signature] = field(default_factory=dict)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Every signature, recovery and harmless line."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    folder = resources.files("gpu_wizard.knowledge") / "signatures"
+    for file in sorted(folder.iterdir(), key=lambda each: each.name):
+        if file.name.endswith(".toml"):
+            for kind, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
+                tables.setdefault(kind, []).extend(entries)
+    signatures = tuple(_signature(entry) for entry in tables["signature"])
+    recoveries = [each for entry in tables["recovery"] for each in _recoveries(entry, signatures)]
+    harmless = tuple(wording(text) for entry in tables["harmless"] for text in entry["patterns"])
+    by_id = {each.id: each for each in signatures}
+    return Catalogue(signatures, (*recoveries, *_progress(signatures)), harmless, by_id)
+
+
+def _signature(entry: Mapping[str, Any]) -> Signature:
+    codes = tuple(entry.get("codes", ()))
+    signs = [each for sign in SIGNS if sign.code in codes for each in expression(sign.pattern)]
+    return Signature(
+        id=entry["id"],
+        stage=entry["stage"],
+        layer=entry["layer"],
+        severity=entry["severity"],
+        texts=_texts(entry),
+        fixes=_fixes(entry),
+        sources=tuple(entry["sources"]),
+        wordings=(*signs, *_wordings(entry, "patterns")),
+        broad=_wordings(entry, "broad"),
+        unless=_wordings(entry, "unless"),
+        codes=codes,
+        yields_to=tuple(entry.get("yields_to", ())),
+        symptom=entry.get("symptom", False),
+        rank=entry.get("rank", 50),
+        facts=tuple(entry.get("facts", ())),
+        confirmed_by=tuple(entry.get("confirmed_by", ())),
+        ruled_out_by=tuple(entry.get("ruled_out_by", ())),
+        ours=entry.get("ours", ""),
+        variants=tuple(_variant(each) for each in entry.get("variant", ())),
+    )
+
+
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    when = {key: tuple(values) for key, values in entry.get("when", {}).items()}
+    return Variant(when, tuple(entry.get("conditions", ())), _texts(entry), _fixes(entry))
+
+
+def _texts(entry: Mapping[str, Any]) -> dict[str, str]:
+    keys = [f"{kind}_{language}" for kind in ("title", "cause") for language in ("en", "ru")]
+    return {key: entry[key] for key in keys if key in entry}
+
+
+def _fixes(entry: Mapping[str, Any]) -> tuple[Fix, ...]:
+    return tuple(Fix(**each) for each in entry.get("fix", ()))
+
+
+def _wordings(entry: Mapping[str, Any], key: str) -> tuple[Wording, ...]:
+    return tuple(wording(text) for text in entry.get(key, ()))
+
+
+def _recoveries(entry: Mapping[str, Any], signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
+    """`clears` names signatures, or `stage:NAME` and `layer:NAME` for all of one."""
+    wanted = set(entry["clears"])
+    names = frozenset(
+        each.id
+        for each in signatures
+        if wanted & {each.id, f"stage:{each.stage}", f"layer:{each.layer}"}
+    )
+    return tuple(Recovery(wording(text), names) for text in entry["patterns"])
+
+
+def _progress(signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
+    """K3s's own steps forward: each voids the faults of the phases before it."""
+    phases = {sign.code: sign.phase for sign in SIGNS}
+    recoveries = []
+    for passed, pattern in PROGRESS:
+        voided = frozenset(
+            each.id
+            for each in signatures
+            if each.codes and max(phases[code] for code in each.codes) <= passed
+        )
+        recoveries += [Recovery(each, voided) for each in expression(pattern)]
+    return tuple(recoveries)

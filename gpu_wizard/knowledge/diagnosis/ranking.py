@@ -1,0 +1,174 @@
+"""Hits and known circumstances to findings: causes before symptoms, specific before general, facts as judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gpu_wizard.knowledge.diagnosis.catalogue import (
+    LAYERS,
+    Catalogue,
+    Fix,
+    Severity,
+    Signature,
+    Variant,
+)
+from gpu_wizard.knowledge.diagnosis.scanning import Hit
+from gpu_wizard.knowledge.texts import Language
+
+_SEVERITIES = ("blocker", "warning", "info")
+
+
+class _Shown(dict[str, str]):
+    """Parameters of a text; one that the log did not tell reads as a placeholder."""
+
+    def __missing__(self, key: str) -> str:
+        return f"<{key}>"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cause that a log, or what is known of the host, tells of.
+
+    `lines`: where, counted from 1; empty where facts alone tell it. `text`: the first of these lines, cleaned.
+    `confirmed`: facts agree. `explained_by`: the id of the finding that it follows from, "" for none.
+    `variant`: a nearer cause of the same signature.
+    """
+
+    signature: Signature
+    lines: tuple[int, ...] = ()
+    text: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    confirmed: bool = False
+    explained_by: str = ""
+    variant: Variant | None = None
+    order: int = 0
+
+    @property
+    def id(self) -> str:
+        """The signature's stable id."""
+        return self.signature.id
+
+    @property
+    def severity(self) -> Severity:
+        """`blocker`, `warning` or `info`."""
+        return self.signature.severity
+
+    @property
+    def stage(self) -> str:
+        """The stage as the error corpus names it."""
+        return self.signature.stage
+
+    def title(self, language: Language = "en") -> str:
+        """What it is, in a few words."""
+        return self._said("title", language)
+
+    def cause(self, language: Language = "en") -> str:
+        """Why it happens."""
+        return self._said("cause", language)
+
+    def fixes(self) -> tuple[Fix, ...]:
+        """What to do, in order, parameters filled in."""
+        chosen = (self.variant.fixes if self.variant else ()) or self.signature.fixes
+        known = _Shown(self.params)
+        return tuple(
+            Fix(*(_filled(each, known) for each in (fix.en, fix.ru, fix.run))) for fix in chosen
+        )
+
+    def _said(self, kind: str, language: Language) -> str:
+        key = f"{kind}_{language}"
+        nearer = self.variant.texts.get(key) if self.variant else None
+        return _filled(nearer or self.signature.texts[key], _Shown(self.params))
+
+
+def _filled(text: str, known: _Shown) -> str:
+    """`{name}` by its value. Only whole words in braces are parameters: commands hold braces of their own."""
+    for key, value in known.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
+
+
+def findings(
+    hits: Iterable[Hit], conditions: frozenset[str], known: Catalogue
+) -> tuple[Finding, ...]:
+    """The findings, best first."""
+    told = {hit.signature.id: hit for hit in hits}
+    found = [
+        _finding(signature, told.get(signature.id), conditions)
+        for signature in known.signatures
+        if _counts(signature, told.get(signature.id), conditions)
+    ]
+    explained = _explained(found)
+    return tuple(sorted(explained, key=_key))
+
+
+def _counts(signature: Signature, hit: Hit | None, conditions: frozenset[str]) -> bool:
+    if set(signature.ruled_out_by) & conditions:
+        return False
+    return hit is not None or bool(signature.facts and set(signature.facts) <= conditions)
+
+
+def _finding(signature: Signature, hit: Hit | None, conditions: frozenset[str]) -> Finding:
+    params = hit.params if hit else {}
+    return Finding(
+        signature,
+        tuple(hit.lines) if hit else (),
+        hit.text if hit else "",
+        params,
+        bool(set(signature.confirmed_by) & conditions) or hit is None,
+        variant=_variant(signature, params, conditions),
+        order=hit.order if hit else 0,
+    )
+
+
+def _variant(
+    signature: Signature, params: Mapping[str, str], conditions: frozenset[str]
+) -> Variant | None:
+    for variant in signature.variants:
+        values = {key: params.get(key, "").split(", ") for key in variant.when}
+        fits = all(set(values[key]) & set(wanted) for key, wanted in variant.when.items())
+        if fits and set(variant.conditions) <= conditions:
+            return variant
+    return None
+
+
+def _explained(found: Sequence[Finding]) -> list[Finding]:
+    ids = {each.id for each in found}
+    result = []
+    for each in found:
+        by = next((name for name in each.signature.yields_to if name in ids), "")
+        if not by and each.signature.symptom:
+            by = next((other.id for other in found if _explains(other, each)), "")
+        result.append(
+            Finding(
+                each.signature,
+                each.lines,
+                each.text,
+                each.params,
+                each.confirmed,
+                by,
+                each.variant,
+                each.order,
+            )
+        )
+    return result
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    """Whether a cause of its own layer or below stands beside a mere symptom."""
+    if cause.signature.symptom or cause.severity == "info":
+        return False
+    return LAYERS.index(cause.signature.layer) <= LAYERS.index(symptom.signature.layer)
+
+
+def _key(finding: Finding) -> tuple[int, int, int, int, int, int, int]:
+    signature = finding.signature
+    return (
+        int(finding.severity == "info"),
+        int(bool(finding.explained_by)),
+        int(signature.symptom),
+        int(not finding.confirmed),
+        _SEVERITIES.index(finding.severity),
+        signature.rank,
+        LAYERS.index(signature.layer) * 1000 + finding.order,
+    )

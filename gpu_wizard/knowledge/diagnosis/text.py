@@ -1,0 +1,57 @@
+"""Log text as signatures read it: one form for terminals, journald, JSON and Windows, line numbers kept.
+
+Nothing here interprets what it reads; every step is one pass in C over a block of bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\n\x1b")
+_TO_BLANK = bytes(0x20 if code in _CONTROL else code for code in range(256))
+_SEQUENCE = re.compile(
+    rb"\x1b\[[0-?]{0,64}[ -/]{0,4}[@-~]?|\x1b\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)?|\x1b.?"
+)
+_ESCAPED_QUOTE = re.compile(rb"\\+([\"'])")
+_ESCAPED_BLANK = re.compile(rb"\\+[nrt](?![a-z])|\\+n(?=[a-z])")
+_CODE_POINT = re.compile(rb"\\+u00(3c|3e|26|27|22)", re.IGNORECASE)
+_POINTS = {b"3c": b"<", b"3e": b">", b"26": b"&", b"27": b"'", b"22": b'"'}
+_QUOTES = (
+    (b"\xe2\x80\x9c", b'"'),
+    (b"\xe2\x80\x9d", b'"'),
+    (b"\xe2\x80\x98", b"'"),
+    (b"\xe2\x80\x99", b"'"),
+    (b"\xc2\xa0", b" "),
+    (b"&quot;", b'"'),
+    (b"&gt;", b">"),
+)
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_BLANKS = re.compile(r"\s+")
+LONGEST_SHOWN = 240
+
+
+def plain(block: bytes) -> bytes:
+    """A block without terminal sequences, escapes of quoting and control characters; as many lines as before."""
+    text = block.replace(b"\r\n", b"\n")
+    if b"\x1b" in text:
+        text = _SEQUENCE.sub(b"", text)
+    text = text.translate(_TO_BLANK)
+    if b"\\" in text:
+        text = _CODE_POINT.sub(lambda found: _POINTS[found[1].lower()], text)
+        text = _ESCAPED_QUOTE.sub(rb"\1", text)
+        text = _ESCAPED_BLANK.sub(b" ", text)
+    if not text.isascii() or b"&" in text:
+        for curly, straight in _QUOTES:
+            text = text.replace(curly, straight)
+    return text
+
+
+def collapsed(line: bytes) -> str:
+    """A line as text with each run of blanks as one."""
+    return b" ".join(line.split()).decode(errors="replace")
+
+
+def shown(text: str) -> str:
+    """A line as it may be printed: nothing invisible, nothing that a terminal obeys, of bounded length."""
+    line = _BLANKS.sub(" ", _INVISIBLE.sub(" ", text)).strip()
+    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"

@@ -1,0 +1,115 @@
+"""The small language of a signature's wordings, and the literal that each of them can't do without.
+
+`*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter; `<name:n>` a number;
+`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` a line's start. All else stands for itself;
+a blank is any white space, so that wrapped lines match. Upper and lower case are the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PARTS = re.compile(
+    r"(?P<across>\*\*)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|\{(?P<either>[^{}]*\|[^{}]*)\}"
+    r"|(?P<start>\^)|(?P<blank>\s+)|(?P<text>[^*<{^\s]+|[<{])"
+)
+_KINDS = {None: r"[^\s\"',;]{1,200}?", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
+_DIGITS = re.compile(r"\d+")
+_ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One way in which a cause is told. `anchor`: a lower-case literal without digits that stands in every match."""
+
+    pattern: re.Pattern[str]
+    anchor: str
+
+
+def wording(text: str) -> Wording:
+    """Compile a wording. Raises: ValueError: it holds no literal long enough to look for."""
+    pieces, literals = [], [""]
+    for part in _PARTS.finditer(text):
+        piece, literal = _piece(part)
+        pieces.append(piece)
+        if literal:
+            literals[-1] += literal
+        else:
+            literals.append("")
+    end = r"(?=$|[\s\"',;])" if re.search(r"<[a-z_]+(:t)?>$", text) else ""
+    return Wording(re.compile("".join(pieces) + end, re.IGNORECASE), _anchor(literals, text))
+
+
+def _piece(part: re.Match[str]) -> tuple[str, str]:
+    """A part as a regular expression, and its literal text, "" where it has none."""
+    if part["across"]:
+        return r"[\s\S]{0,300}?", ""
+    if part["gap"]:
+        return r"[^\n]{0,240}?", ""
+    if part["name"]:
+        return f"(?P<{part['name']}>{_KINDS[part['kind']]})", ""
+    if part["either"]:
+        options = (
+            r"\s+".join(map(re.escape, each.split(" "))) for each in part["either"].split("|")
+        )
+        return f"(?:{'|'.join(options)})", ""
+    if part["start"]:
+        return r"(?:^|\n)\s*", ""
+    if part["blank"]:
+        return r"\s+", " "
+    return re.escape(part["text"]), part["text"]
+
+
+def expression(pattern: re.Pattern[str]) -> tuple[Wording, ...]:
+    """The branches of a plain regular expression, each with its anchor.
+
+    Raises: ValueError: a branch has no literal.
+    """
+    branches = _branches(pattern.pattern)
+    return tuple(Wording(pattern, _anchor(_literals(each), each)) for each in branches)
+
+
+def without_digits(text: str) -> str:
+    """Lower case, digits away, each run of blanks as one: how anchors and lines are compared."""
+    return " ".join(_DIGITS.sub("", text.lower()).split())
+
+
+def _anchor(literals: list[str], source: str) -> str:
+    found = max((without_digits(each) for each in literals), key=len)
+    if len(found) < 4:
+        raise ValueError(f"no literal in {source!r}")
+    return found
+
+
+def _branches(source: str) -> list[str]:
+    """The alternatives of a regular expression at its top level."""
+    depth, branches = 0, [""]
+    for token in re.findall(r"\\.|\[(?:\\.|[^\]])*\]|.", source):
+        depth += (token == "(") - (token == ")")
+        if token == "|" and depth == 0:
+            branches.append("")
+        else:
+            branches[-1] += token
+    return branches
+
+
+def _literals(branch: str) -> list[str]:
+    """What stands for itself in one branch: groups, classes and whatever is repeated end a literal."""
+    depth, literals = 0, [""]
+    for token in re.findall(r"\\.|\[(?:\\.|[^\]])*\][*+?]?(?:\{[^}]*\})?|.", branch):
+        depth += token == "("
+        if (
+            depth
+            or token in (".", "^", "$")
+            or len(token) > 2
+            or re.fullmatch(r"\\[a-zA-Z]", token)
+        ):
+            literals.append("")
+        elif token in ("*", "?", "+"):
+            literals[-1] = literals[-1][:-1]
+            literals.append("")
+        else:
+            literals[-1] += _ESCAPE.sub(r"\1", token)
+        depth -= token == ")"
+    return literals
