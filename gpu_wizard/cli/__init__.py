@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gpu_wizard.cli.arguments import parser
+from gpu_wizard.cli.arguments import parser, shielded
 from gpu_wizard.cli.exits import Exit
 
 
@@ -20,7 +20,7 @@ def run() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line; its exit status. Standard output is data, standard error is narration."""
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(shielded(argv))
     try:
         from gpu_wizard.cli.dispatch import dispatch
 

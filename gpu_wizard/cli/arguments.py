@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from gpu_wizard import __version__
@@ -58,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     _demo(commands)
     _status(commands)
     _check_config(commands)
+    _explain(commands)
+    _manifest(commands)
     _completion(commands)
     return top
 
@@ -184,6 +187,75 @@ def _status(commands: Commands) -> None:
     status.add_argument(
         "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
     )
+
+
+def _explain(commands: Commands) -> None:
+    explain = commands.add_parser(
+        "explain", help="teach a stage, a command, a word of one, a key or a field"
+    )
+    explain.add_argument(
+        "topic",
+        nargs="*",
+        metavar="TOPIC",
+        help="a stage (join … or 1-9), proof, versions, next, undo, events; a whole command; any word of one",
+    )
+    explain.add_argument(
+        "--guide", action="store_true", help="where we depart from the guide, and why"
+    )
+    _words(explain, "the same as data")
+
+
+def _manifest(commands: Commands) -> None:
+    manifest = commands.add_parser(
+        "manifest", help="print a workload as YAML, right for this cluster"
+    )
+    manifest.add_argument("kind", choices=("pod", "deployment", "dcgm-exporter"))
+    manifest.add_argument("--name", default="", help="the object's name")
+    manifest.add_argument(
+        "--namespace", default="", help="default: default (monitoring for dcgm-exporter)"
+    )
+    manifest.add_argument(
+        "--image", default="", help="default: a CUDA image that the driver can run"
+    )
+    manifest.add_argument(
+        "--replicas", type=int, default=1, metavar="N", help="of a deployment (default: 1)"
+    )
+    manifest.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="GPUs of each pod (default: 1)"
+    )
+    manifest.add_argument(
+        "--setup", metavar="FILE", default="", help="ask the cluster of this setup file"
+    )
+    manifest.add_argument("--no-comments", action="store_true", help="YAML alone")
+    manifest.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the comments (default: en)"
+    )
+
+
+def _words(to: argparse.ArgumentParser, data: str) -> None:
+    to.add_argument("--json", action="store_true", help=data)
+    to.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+_OWN = ("--guide", "--json", "--lang", "--help", "-h")
+
+
+def shielded(argv: Sequence[str]) -> list[str]:
+    """`explain -y` and `explain apt-get install -y`: words that are not options of ours are topics."""
+    if "explain" not in argv[:1] or "--" in argv:
+        return list(argv)
+    own, topic, rest = [], [], list(argv[1:])
+    while rest:
+        word = rest.pop(0)
+        if word == "--lang" and rest:
+            own += [word, rest.pop(0)]
+        elif word.split("=")[0] in _OWN:
+            own.append(word)
+        else:
+            topic.append(word)
+    return ["explain", *own, "--", *topic]
 
 
 def _completion(commands: Commands) -> None:

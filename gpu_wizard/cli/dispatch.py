@@ -42,6 +42,14 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.cli.status import status
 
             return status(arguments)
+        case "explain":
+            from gpu_wizard.cli.explain import explain
+
+            return explain(arguments)
+        case "manifest":
+            from gpu_wizard.cli.manifest import manifest
+
+            return manifest(arguments)
         case "check-config":
             from gpu_wizard.faces.check_config import check_config
 
