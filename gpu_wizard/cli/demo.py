@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,13 @@ def _serve(arguments: argparse.Namespace) -> Exit:
         raise InputError(
             "file-unwritable", f"{error.strerror}.", Where(file=str(folder))
         ) from error
-    with lab_process(arguments, folder) as commands, contextlib.suppress(KeyboardInterrupt):
+    ended = threading.Event()
+    # Of our own: a shell that starts us in the background has us ignore Ctrl-C's signal.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with lab_process(arguments, folder) as commands:
         print(commands, flush=True)
-        while True:
-            time.sleep(3600)
+        ended.wait()
     print("The lab is down.", file=sys.stderr)
     return Exit.DONE
 
