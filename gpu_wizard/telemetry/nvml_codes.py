@@ -6,23 +6,23 @@ CARD_FAILURES = {15: "fell-off-the-bus", 16: "reset-required", 28: "fell-off-the
 DRIVER_FAILURES = {
     4: "no-permission",
     9: "driver-not-loaded",
-    12: "driver-not-installed",
+    12: "no-library",
     17: "access-blocked",
-    18: "driver-library-mismatch",
+    18: "mismatch",
 }
 """Source: nvml.h, nvmlReturn_t; nvidia-smi ends with the same numbers."""
 DRIVER_GONE = (1, 9, 18)
 """Of the driver as a whole, whatever was asked. Source: as above."""
 
 THROTTLE_REASONS = {
-    0x2: "application-clocks",
-    0x4: "power-cap",
-    0x8: "hardware-slowdown",
+    0x2: "applications-clocks",
+    0x4: "sw-power-cap",
+    0x8: "hw-slowdown",
     0x10: "sync-boost",
-    0x20: "thermal",
-    0x40: "hardware-thermal",
-    0x80: "power-brake",
-    0x100: "display-clocks",
+    0x20: "sw-thermal-slowdown",
+    0x40: "hw-thermal-slowdown",
+    0x80: "hw-power-brake",
+    0x100: "display-clock",
 }
 """Source: nvml.h, nvmlClocksEventReason…; 0x1 is an idle card."""
 

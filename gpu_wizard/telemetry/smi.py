@@ -34,7 +34,7 @@ OLDER_NAMES = {
 """Source: nvidia-smi --help-query-gpu of branches before 535; `power.limit` is known to all."""
 
 _REFUSED = re.compile(r'Field "([^"]*)" is not a valid field to query')
-_FAILURES = {**DRIVER_FAILURES, 15: "gpu-lost", 127: "driver-not-installed"}
+_FAILURES = {**DRIVER_FAILURES, 15: "gpu-lost", 127: "no-nvidia-smi"}
 """Source: nvidia-smi(1), "Return value"; 17 and 18 are NVML's codes, observed; 127 is the shell's."""
 _NO_CARDS = 6
 _LOST = "GPU is lost"

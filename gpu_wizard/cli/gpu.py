@@ -1,0 +1,102 @@
+"""`gpu`: the cards of one machine, sampled until stopped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+
+from gpu_wizard import __version__
+from gpu_wizard.cli.edges import READERS, Edges
+from gpu_wizard.cli.exits import Exit
+from gpu_wizard.engine.gpu_watch import GpuWatch
+from gpu_wizard.faces.gpu import GpuJson, GpuTable
+from gpu_wizard.host.lines import Secrets
+from gpu_wizard.host.local import local_reader
+from gpu_wizard.host.ssh import SshReader, SshTransport
+from gpu_wizard.host.sudo import Sudo
+from gpu_wizard.host.target import SshOptions, SshTarget
+from gpu_wizard.model.errors import InputError
+from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
+from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry
+from gpu_wizard.telemetry.local import LocalTelemetry
+from gpu_wizard.telemetry.remote import RemoteTelemetry
+
+SHORTEST_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine to watch: its samples, and the same connection to ask on."""
+
+    host: HostReader
+    source: TelemetrySource
+
+
+def gpu(arguments: argparse.Namespace) -> Exit:
+    """Show samples until stopped. Raises: InputError, UnreachableError, TrustError, AccessError."""
+    if not arguments.every >= SHORTEST_SECONDS or arguments.count < 0:
+        raise InputError(
+            "gpu-usage",
+            f"--every must be at least {SHORTEST_SECONDS} s, and --count not below zero.",
+            next_step="See: gpu-wizard gpu --help",
+        )
+    return asyncio.run(_watch(arguments))
+
+
+async def connect_machine(entry: HostEntry, edges: Edges[HostReader, ClusterReader]) -> Machine:
+    """One connection that carries questions and samples. Raises: UnreachableError, TrustError, AccessError."""
+    if entry.host == LOCAL:
+        return Machine(local_reader(None, edges.ask), LocalTelemetry())
+    made: list[SshTransport] = []
+
+    async def remote(target: SshTarget, options: SshOptions) -> HostReader:
+        transport = SshTransport(target, options)
+        await transport.connect()
+        made.append(transport)
+        known = Secrets()
+        return SshReader(transport, Sudo(str(target), known, options.sudo_password), known)
+
+    host = await Edges(remote, _no_local, edges.cluster, edges.trust, edges.ask).host(entry)
+    return Machine(host, RemoteTelemetry(made[0].open))
+
+
+def _no_local(_sudo: Secret | None, _ask: object) -> HostReader:
+    raise TypeError("this machine is no remote one")
+
+
+async def _watch(arguments: argparse.Namespace) -> Exit:
+    face = (
+        GpuJson(sys.stdout, __version__) if arguments.json else GpuTable(sys.stdout, arguments.lang)
+    )
+    async with AsyncExitStack() as stack:
+        machine = await connect_machine(HostEntry(arguments.target), READERS)
+        stack.push_async_callback(machine.host.close)
+        cluster = await _cluster(arguments, stack)
+        watch = GpuWatch(machine.source, machine.host, cluster)
+        shown = 0
+        samples = await stack.enter_async_context(aclosing(watch.watch(arguments.every)))
+        async for watched in samples:
+            face.show(watched)
+            shown += 1
+            if shown == arguments.count:
+                break
+    return Exit.DONE
+
+
+async def _cluster(arguments: argparse.Namespace, stack: AsyncExitStack) -> ClusterReader | None:
+    """The cluster that was named; None: pods are known by what the machine itself tells."""
+    if not (arguments.kubeconfig or arguments.control_plane):
+        return None
+    control: HostReader | None = None
+    if arguments.control_plane and not arguments.kubeconfig:
+        control = await READERS.host(HostEntry(arguments.control_plane))
+        stack.push_async_callback(control.close)
+    entry = ClusterEntry(arguments.kubeconfig, arguments.context)
+    cluster = await READERS.api(entry, control)
+    if cluster is not None:
+        stack.push_async_callback(cluster.close)
+    return cluster

@@ -1,0 +1,107 @@
+"""Cards watched together with the pods that use them: every sample with names, warnings and verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from gpu_wizard.facts.attribution import PodUse, attribute, pod_uses
+from gpu_wizard.facts.gpu_warnings import UseHistory, Warn, warnings
+from gpu_wizard.facts.identity import BOOT_ID
+from gpu_wizard.facts.objects import NODES, PodObject, parse_pod
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.fact import Known
+from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
+from gpu_wizard.model.question import Files, Objects, ObjectsFound
+from gpu_wizard.model.sample import Sample
+
+PODS_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One sample, its processes attributed, and what is to be said of it.
+
+    `node`: the machine's name in the cluster, "" where it is not known; then `uses` is empty.
+    """
+
+    sample: Sample
+    warnings: tuple[Warn, ...]
+    uses: tuple[PodUse, ...] = ()
+    node: str = ""
+
+
+class GpuWatch:
+    """A telemetry source with the pods of its node. It is a `TelemetrySource` itself.
+
+    `host`, `cluster`: where the node and its pods are asked for, each PODS_SECONDS; None: names come from the
+    machine alone.
+    """
+
+    def __init__(
+        self,
+        source: TelemetrySource,
+        host: HostReader | None = None,
+        cluster: ClusterReader | None = None,
+    ) -> None:
+        self._source = source
+        self._host = host
+        self._cluster = cluster
+        self._node = ""
+        self._pods: tuple[PodObject, ...] = ()
+
+    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
+        """Samples with their processes attributed. Raises: as the source."""
+        async with aclosing(self.watch(every_seconds)) as watched:
+            async for one in watched:
+                yield one.sample
+
+    async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
+        """Samples and what is to be said of them, until closed. Raises: as the source."""
+        asking = asyncio.create_task(self._ask_pods())
+        history = UseHistory()
+        samples = self._source.samples(every_seconds)
+        try:
+            async for sample in samples:
+                named = attribute(sample, self._pods)
+                uses = pod_uses(named, self._pods) if self._node else ()
+                history = history.fold(named.at, uses)
+                said = (*warnings(named), *history.warnings(named.at, uses))
+                yield Watched(named, said, uses, self._node)
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            if isinstance(samples, AsyncGenerator):
+                await samples.aclose()
+
+    async def _ask_pods(self) -> None:
+        """Keep node and pods known. What can't be asked is tried again: the cards are shown meanwhile."""
+        while self._cluster is not None and self._host is not None:
+            try:
+                self._node = self._node or await _node_of(self._host, self._cluster)
+                if self._node:
+                    self._pods = await _pods_of(self._node, self._cluster) or self._pods
+            except WizardError:
+                # A lost connection is told by the samples, which travel on it too.
+                self._node = ""
+            await asyncio.sleep(PODS_SECONDS)
+
+
+async def _node_of(host: HostReader, cluster: ClusterReader) -> str:
+    """The node whose boot id is this machine's; "" where none is."""
+    asked = (BOOT_ID.ask, NODES.ask)
+    if not isinstance(asked[0], Files) or not isinstance(asked[1], Objects):
+        raise TypeError("both questions are fixed")
+    (here,), (there,) = await asyncio.gather(host.ask([asked[0]]), cluster.ask([asked[1]]))
+    boot, nodes = BOOT_ID.read(here), NODES.read(there)
+    if not isinstance(boot, Known) or not isinstance(nodes, Known):
+        return ""
+    return next((node.name for node in nodes.value if node.boot_id == boot.value), "")
+
+
+async def _pods_of(node: str, cluster: ClusterReader) -> tuple[PodObject, ...]:
+    (answer,) = await cluster.ask([Objects("Pod", fields=f"spec.nodeName={node}")])
+    found = answer.objects if isinstance(answer, ObjectsFound) else ()
+    return tuple(parse_pod(item) for item in found)
