@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _init(commands)
     _demo(commands)
     _status(commands)
+    _gpu(commands)
     _check_config(commands)
     _explain(commands)
     _manifest(commands)
@@ -131,6 +132,28 @@ def _demo(commands: Commands) -> None:
     )
     _run_options(demo)
     _screen_options(demo)
+
+
+def _gpu(commands: Commands) -> None:
+    gpu = commands.add_parser("gpu", help="the cards of one machine, live; changes nothing")
+    gpu.add_argument(
+        "target", nargs="?", default="local", help="[user@]host[:port]; default: this machine"
+    )
+    gpu.add_argument(
+        "--every", metavar="SECONDS", type=float, default=1.0, help="between samples (default: 1)"
+    )
+    gpu.add_argument(
+        "--count", metavar="N", type=int, default=0, help="end after N samples (default: 0, never)"
+    )
+    gpu.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    gpu.add_argument(
+        "--control-plane", metavar="TARGET", default="", help="a K3s server, to name pods by its API"
+    )
+    gpu.add_argument("--kubeconfig", metavar="FILE", default="", help="the same by a kubeconfig")
+    gpu.add_argument("--context", metavar="NAME", default="", help="a context of that kubeconfig")
+    gpu.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
 
 
 def _check_config(commands: Commands) -> None:

@@ -50,6 +50,10 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.cli.manifest import manifest
 
             return manifest(arguments)
+        case "gpu":
+            from gpu_wizard.cli.gpu import gpu
+
+            return gpu(arguments)
         case "check-config":
             from gpu_wizard.faces.check_config import check_config
 
