@@ -235,7 +235,7 @@ def _manifest(commands: Commands) -> None:
     manifest.add_argument("kind", choices=("pod", "deployment", "dcgm-exporter"))
     manifest.add_argument("--name", default="", help="the object's name")
     manifest.add_argument(
-        "--namespace", default="", help="default: default (monitoring for dcgm-exporter)"
+        "--namespace", default="", help="default: default (kube-system for dcgm-exporter)"
     )
     manifest.add_argument(
         "--image", default="", help="default: a CUDA image that the driver can run"

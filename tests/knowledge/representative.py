@@ -12,6 +12,8 @@ from gpu_wizard.facts.driver_steps import load_steps
 from gpu_wizard.facts.identity import HOSTNAME
 from gpu_wizard.facts.k3s_installer import installation
 from gpu_wizard.facts.kernel import DriverFiles, DriverState
+from gpu_wizard.facts.packages import TOOLKIT_PACKAGES
+from gpu_wizard.facts.toolkit import ToolkitFiles
 from gpu_wizard.model.action import Action, Plan, Run, SecretFrom, Step
 from gpu_wizard.model.fact import ABSENT, Known
 from gpu_wizard.model.question import Ask, Command, probes_of
@@ -31,6 +33,7 @@ from tests.stages import (
     test_toolkit,
 )
 from tests.stages.cluster_facts import SPEC as SPEC_OF
+from tests.stages.cluster_facts import daemonset
 
 ALL: tuple[AnyStage, ...] = (*STAGES, PROOF)
 PROXY = "http://192.0.2.3:3128"
@@ -94,10 +97,9 @@ def _join() -> Iterator[Plan]:
         agent(test_join.AGENT_UP, journal=test_join.fault("node-deleted"), node=ABSENT), make()
     )
     yield stage.plan(facts(password=Known(False)), make())
-    proxied = {"http_proxy": PROXY, "https_proxy": PROXY, "no_proxy": "10.0.0.0/8"}
     for options in (
         JoinOptions(binary_file="k3s", images_file="images.tar.zst", installer_file="install.sh"),
-        JoinOptions(**proxied),
+        JoinOptions(http_proxy=PROXY, https_proxy=PROXY, no_proxy="10.0.0.0/8"),
     ):
         for downloader in ("curl", "wget"):
             yield installation(options, "v1.34.3+k3s1", downloader, fresh=True)
@@ -112,7 +114,7 @@ def _toolkit() -> Iterator[Plan]:
         yield stage.plan(facts, spec)
         yield stage.plan(facts, proxied)
     fresh = test_toolkit.FRESH
-    yield stage.plan(replace(fresh, dpkg=Known({}), files=Known(test_toolkit.ToolkitFiles())), spec)
+    yield stage.plan(replace(fresh, dpkg=Known({}), files=Known(ToolkitFiles())), spec)
     wget = {"wget": test_toolkit.BASICS["curl"], "gpg": test_toolkit.BASICS["gpg"]}
     yield stage.plan(replace(fresh, dpkg=Known(wget), interrupted=Known(True)), spec)
     old = apt.AptSources(
@@ -126,7 +128,7 @@ def _toolkit() -> Iterator[Plan]:
     residue = {
         n: replace(p, installed=False, residue=True)
         for n, p in older.items()
-        if n in test_toolkit.TOOLKIT_PACKAGES
+        if n in TOOLKIT_PACKAGES
     }
     yield stage.plan(replace(fresh, dpkg=Known({**test_toolkit.BASICS, **residue})), spec)
     for known in ({}, older):
@@ -141,7 +143,7 @@ def _cluster() -> Iterator[tuple[str, Plan]]:
     for facts, *_rest in test_proof.CASES.values():
         yield "proof", test_proof.STAGE.plan(facts, test_proof.PROVE)
     labels, classes, plugin = test_labels, test_runtime_class, test_plugin_runtime
-    sets = (plugin.daemonset(), test_device_plugin.OURS)
+    sets = (daemonset(), test_device_plugin.OURS)
     yield from (("plugin-runtime", plugin.STAGE.plan(plugin.facts(each), SPEC_OF)) for each in sets)
     yield "labels", labels.STAGE.plan(labels.facts(), SPEC_OF)
     yield "runtime-class", classes.STAGE.plan(classes.facts(), SPEC_OF)
