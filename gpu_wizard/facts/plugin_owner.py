@@ -12,6 +12,7 @@ from gpu_wizard.model.spec import Spec
 
 FOREIGN_QUESTION = "device-plugin.foreign"
 JOIN, OWN = "join", "own"
+KEEP, OVERWRITE = "keep", "overwrite"
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,32 @@ class Ownership:
 def ownership(sets: tuple[PluginSet, ...], node: NodeObject, spec: Spec) -> Ownership:
     """Who serves `node`, with the labels of stage 8 counted as set, since they are in the same plan."""
     labels = wanted_labels(sets, spec)
-    kept = {key: node.labels[key] for key in labels if is_kept(key, spec) and key in node.labels}
+    kept = {key: node.labels[key] for key in labels if is_kept(key, sets, node, spec)}
     future = {**node.labels, **labels, **kept}
     mine = serving(sets, node.name, future)
     return Ownership(mine, tuple(each for each in sets if each not in mine), labels)
 
 
-def is_kept(key: str, spec: Spec) -> bool:
-    """Whether the person chose to keep another value of this label."""
-    return spec.choices.get(f"labels.{key}") == "keep"
+def is_kept(key: str, sets: tuple[PluginSet, ...], node: NodeObject, spec: Spec) -> bool:
+    """Whether the person chose to keep the value that this label has, and may: a recorded choice is no more than
+    an answer to what would be asked.
+    """
+    chosen = key in node.labels and spec.choices.get(f"labels.{key}") == KEEP
+    return chosen and may_keep(key, sets, node, spec)
+
+
+def may_keep(key: str, sets: tuple[PluginSet, ...], node: NodeObject, spec: Spec) -> bool:
+    """Whether the plugins that serve the node go on serving it with the value that this label has now.
+
+    The guide's own label is what our DaemonSet will select, and what stage 7 scopes an unscoped one by.
+    """
+    future = {**node.labels, **wanted_labels(sets, spec)}
+    plugins = serving(sets, node.name, future)
+    if plugins != serving(sets, node.name, {**future, key: node.labels[key]}):
+        return False
+    return key != GPU_LABEL or (
+        bool(plugins) and all(each.is_scoped or each.maker == "operator" for each in plugins)
+    )
 
 
 def wanted_labels(sets: tuple[PluginSet, ...], spec: Spec) -> dict[str, str]:

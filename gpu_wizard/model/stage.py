@@ -35,6 +35,11 @@ class Question:
     default: str = ""
     params: Params = field(default_factory=dict)
 
+    def is_answered_in(self, spec: Spec) -> bool:
+        """Whether a recorded choice is one of the options; a mistyped one answers nothing."""
+        answers = {option.id for option in self.options} - {"stop"}
+        return spec.choices.get(self.id) in answers
+
 
 @dataclass(frozen=True)
 class Found:

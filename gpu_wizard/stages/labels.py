@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gpu_wizard.facts.daemonsets import PLUGIN_SETS, PluginSet
 from gpu_wizard.facts.identity import BOOT_ID
-from gpu_wizard.facts.manifests import GPU_LABEL, GPU_VALUE, PRESENT_LABEL, node_labels
+from gpu_wizard.facts.manifests import PRESENT_LABEL, node_labels
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.operator import OPERATOR, Operator
-from gpu_wizard.facts.plugin_owner import is_kept, ownership, wanted_labels
+from gpu_wizard.facts.plugin_owner import KEEP, OVERWRITE, is_kept, may_keep, wanted_labels
 from gpu_wizard.model.action import ApplyObject, Plan, Step
 from gpu_wizard.model.fact import Fact, Known, Unknown, value_of, value_or
 from gpu_wizard.model.question import asks, facts
@@ -26,8 +26,6 @@ from gpu_wizard.model.stage import (
     unknown,
     waiting,
 )
-
-KEEP, OVERWRITE = "keep", "overwrite"
 
 
 @facts
@@ -59,10 +57,11 @@ class Labels(Stage[LabelsFacts]):
             return blocked("labels.other-host", node=node.name)
         wanted = self._wanted(facts, spec)
         for key, value in wanted.items():
-            have = node.labels.get(key)
-            if have not in (None, value) and f"labels.{key}" not in spec.choices:
-                return ask_person(_question(facts, spec, node, key, value))
-        missing = self._missing(node, wanted, spec)
+            if node.labels.get(key) not in (None, value):
+                question = _question(facts, spec, node, key, value)
+                if not question.is_answered_in(spec):
+                    return ask_person(question)
+        missing = self._missing(facts, node, spec)
         if not missing:
             return done("labels.set", node=node.name)
         return needed("labels.missing", node=node.name, labels=", ".join(missing))
@@ -75,7 +74,7 @@ class Labels(Stage[LabelsFacts]):
         mine = {
             key: value
             for key, value in wanted.items()
-            if not (node and self._stays(node, key, value, spec))
+            if not (node and self._stays(facts, node, key, value, spec))
         }
         overwrites = any(spec.choices.get(f"labels.{key}") == OVERWRITE for key in mine)
         apply = ApplyObject(node_labels(name, uid, mine), force=overwrites, must_exist=True)
@@ -88,7 +87,7 @@ class Labels(Stage[LabelsFacts]):
         if node is None:
             return (Found("found.node", "", "waiting"),)
         wanted = self._wanted(facts, spec)
-        missing = self._missing(node, wanted, spec)
+        missing = self._missing(facts, node, spec)
         return tuple(
             Found(
                 "found.label",
@@ -104,31 +103,28 @@ class Labels(Stage[LabelsFacts]):
             wanted.pop(PRESENT_LABEL, None)
         return wanted
 
-    def _missing(self, node: NodeObject, wanted: dict[str, str], spec: Spec) -> dict[str, str]:
+    def _missing(self, facts: LabelsFacts, node: NodeObject, spec: Spec) -> dict[str, str]:
         return {
             key: value
-            for key, value in wanted.items()
-            if node.labels.get(key) != value and not self._stays(node, key, value, spec)
+            for key, value in self._wanted(facts, spec).items()
+            if node.labels.get(key) != value and not self._stays(facts, node, key, value, spec)
         }
 
-    def _stays(self, node: NodeObject, key: str, value: str, spec: Spec) -> bool:
+    def _stays(
+        self, facts: LabelsFacts, node: NodeObject, key: str, value: str, spec: Spec
+    ) -> bool:
         """Whether another value stands there and the person keeps it."""
-        return node.labels.get(key) not in (None, value) and is_kept(key, spec)
+        is_other = node.labels.get(key) not in (None, value)
+        return is_other and is_kept(key, value_or(facts.sets, ()), node, spec)
 
 
 def _question(facts: LabelsFacts, spec: Spec, node: NodeObject, key: str, value: str) -> Question:
-    """Keep or overwrite; the guide's own label can be kept only where no plugin of this node selects on it."""
+    """Keep or overwrite; keeping is offered only where the node's plugins go on serving it."""
     params = {"node": node.name, "label": key, "have": node.labels[key], "want": value}
-    plugins = ownership(value_or(facts.sets, ()), node, spec).serving
-    selected = key == GPU_LABEL and (
-        not plugins or any(p.selector.get(key) == GPU_VALUE for p in plugins)
-    )
-    options = (
-        (Option(OVERWRITE, params),)
-        if selected
-        else (Option(KEEP, params), Option(OVERWRITE, params))
-    )
-    return Question(f"labels.{key}", (*options, Option("stop")), options[0].id, params)
+    options: tuple[Option, ...] = (Option(OVERWRITE, params), Option("stop"))
+    if may_keep(key, value_or(facts.sets, ()), node, spec):
+        options = (Option(KEEP, params), *options)
+    return Question(f"labels.{key}", options, options[0].id, params)
 
 
 def _state(key: str, missing: dict[str, str]) -> State:

@@ -76,12 +76,24 @@ def test_a_differing_value_is_asked_about_and_kept_or_overwritten() -> None:
     assert applied(given, over) == (ALL, True)
 
 
+def options(given: LabelsFacts, spec: Spec = SPEC) -> list[str]:
+    question = STAGE.assess(given, spec).question
+    return [option.id for option in question.options] if question else []
+
+
 def test_the_guides_label_can_be_kept_only_where_the_serving_plugin_does_not_select_on_it() -> None:
-    ours = facts({"nvidia.com/gpu": "a6000"})
-    question = STAGE.assess(ours, SPEC).question
-    assert question is not None
-    assert [option.id for option in question.options] == ["overwrite", "stop"]
-    unscoped = facts({"nvidia.com/gpu": "a6000"}, sets(daemonset()))
-    question = STAGE.assess(unscoped, SPEC).question
-    assert question is not None
-    assert [option.id for option in question.options] == ["keep", "overwrite", "stop"]
+    other = {"nvidia.com/gpu": "a6000"}
+    assert options(facts(other)) == ["overwrite", "stop"]
+    rack = sets(daemonset("rack7", nodeSelector={"rack": "7"}))
+    assert options(facts({**other, "rack": "7"}, rack)) == ["keep", "overwrite", "stop"]
+    # Stage 7 scopes such a DaemonSet by this very label.
+    assert options(facts(other, sets(daemonset()))) == ["overwrite", "stop"]
+
+
+def test_a_recorded_choice_that_is_not_offered_is_asked_again() -> None:
+    given = facts({"nvidia.com/gpu": "a6000"})
+    for choice in ("keep", "overwritten", "stop", ""):
+        spec = SPEC.with_choice("labels.nvidia.com/gpu", choice)
+        assessment = STAGE.assess(given, spec)
+        assert assessment.code == "choice.labels.nvidia.com/gpu"
+    assert options(facts({ROLE: "false"}), SPEC.with_choice(f"labels.{ROLE}", "kep"))
