@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gpu_wizard.engine.survey import filled, judge, look
 from gpu_wizard.facts.overview import Overview, OverviewFacts, overview
 from gpu_wizard.model.errors import TimedOutError, Where, WizardError
 from gpu_wizard.model.events import Event, StageAssessed
+from gpu_wizard.model.fact import Fact
 from gpu_wizard.model.ports import ReadNode, Show
+from gpu_wizard.model.question import AnyProbe
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import AnyStage, Assessment, State
 
@@ -81,7 +84,8 @@ class Fleet:
         deadline_seconds: float = DEADLINE_SECONDS,
         keep_open: bool = False,
     ) -> None:
-        self._members = [_Member(berth, stages, deadline_seconds) for berth in berths]
+        readings = _Readings()
+        self._members = [_Member(berth, stages, deadline_seconds, readings) for berth in berths]
         self._at_once, self._keep_open = at_once, keep_open
 
     async def look(self, arrived: Arrived, show: Show = _unheard) -> tuple[NodeSeen, ...]:
@@ -105,11 +109,30 @@ class Fleet:
         await asyncio.gather(*(member.close() for member in self._members))
 
 
+class _Readings:
+    """The last answer to each question with the fact in it: what all nodes are told is parsed once."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, Fact[Any]]] = {}
+
+    def read(self, probe: AnyProbe, answer: object) -> Fact[Any]:
+        """The fact in an answer."""
+        last = self._last.get(probe.id)
+        if last is not None and last[0] is answer:
+            return last[1]
+        fact = probe.read(answer)
+        self._last[probe.id] = answer, fact
+        return fact
+
+
 class _Member:
     """One node, and its connection while it is held."""
 
-    def __init__(self, berth: Berth, stages: Sequence[AnyStage], deadline: float) -> None:
+    def __init__(
+        self, berth: Berth, stages: Sequence[AnyStage], deadline: float, readings: _Readings
+    ) -> None:
         self._berth, self._stages, self._deadline = berth, stages, deadline
+        self._readings = readings
         self._open: tuple[Spec, ReadNode] | None = None
 
     async def look(self, show: Show) -> NodeSeen:
@@ -143,7 +166,7 @@ class _Member:
         if self._open is None:
             self._open = await self._berth.connect()
         spec, node = self._open
-        seen = await look(node, self._stages, spec, show, also=(OverviewFacts,))
+        seen = await look(node, self._stages, spec, show, (OverviewFacts,), self._readings.read)
         events = tuple(judge(stage, seen.facts, seen.spec) for stage in self._stages)
         for event in events:
             await show(event)

@@ -128,40 +128,53 @@ class LentHost:
 
 
 class _Once(Generic[Q, A]):
-    """Answers that are young enough are given again; a question under way is joined."""
+    """A question under way is joined; an answer that several wanted is given again while it is young.
+
+    What one node alone wants is not kept: two hundred nodes ask for two hundred Nodes.
+    """
 
     def __init__(self, asked: Opening[Any], bound: float) -> None:
         self._opening, self._bound = asked, bound
-        self._asked: dict[Q, tuple[asyncio.Task[list[A | Unknown]], int]] = {}
-        self._answered_at: dict[asyncio.Task[list[A | Unknown]], float] = {}
+        self._running: dict[Q, asyncio.Task[dict[Q, A | Unknown]]] = {}
+        self._common: set[Q] = set()
+        self._told: dict[Q, tuple[float, A | Unknown]] = {}
 
     async def ask(self, asks: Sequence[Q]) -> list[A | Unknown]:
         self._forget()
-        missing = [each for each in dict.fromkeys(asks) if each not in self._asked]
+        answers = {each: self._told[each][1] for each in asks if each in self._told}
+        self._common.update(each for each in asks if each in self._running)
+        left = dict.fromkeys(each for each in asks if each not in answers)
+        missing = [each for each in left if each not in self._running]
         if missing:
             task = asyncio.create_task(self._exchange(missing))
-            self._asked.update({each: (task, at) for at, each in enumerate(missing)})
-        mine = [self._asked[each] for each in asks]
-        # Shielded: a node that gives up must not take the answer from the others.
-        return [(await asyncio.shield(task))[at] for task, at in mine]
+            self._running.update(dict.fromkeys(missing, task))
+        for task in {self._running[each]: None for each in left}:
+            # Shielded: a node that gives up must not take the answer from the others.
+            answers |= await asyncio.shield(task)
+        return [answers[each] for each in asks]
 
-    async def _exchange(self, asks: Sequence[Q]) -> list[A | Unknown]:
+    async def _exchange(self, asks: Sequence[Q]) -> dict[Q, A | Unknown]:
+        answers = dict(zip(asks, await self._answers(asks), strict=True))
+        now = asyncio.get_running_loop().time()
+        for each, answer in answers.items():
+            del self._running[each]
+            if each in self._common:
+                self._told.pop(each, None)
+                self._told[each] = now, answer
+        return answers
+
+    async def _answers(self, asks: Sequence[Q]) -> list[A | Unknown]:
         try:
             asked = await self._opening.get()
             async with asyncio.timeout(self._bound):
                 return list(await asked.ask(asks))
         except TimeoutError:
-            why = Unknown("timed-out")
+            return [Unknown("timed-out")] * len(asks)
         except WizardError as error:
-            why = Unknown(error.code, str(error))
-        finally:
-            task = asyncio.current_task()
-            if task is not None:
-                self._answered_at[task] = asyncio.get_running_loop().time()
-        return [why] * len(asks)
+            return [Unknown(error.code, str(error))] * len(asks)
 
     def _forget(self) -> None:
+        """Drop what is too old; the oldest stands first."""
         now = asyncio.get_running_loop().time()
-        old = {task for task, at in self._answered_at.items() if now - at > FRESH_SECONDS}
-        self._answered_at = {t: at for t, at in self._answered_at.items() if t not in old}
-        self._asked = {each: kept for each, kept in self._asked.items() if kept[0] not in old}
+        while self._told and now - next(iter(self._told.values()))[0] > FRESH_SECONDS:
+            del self._told[next(iter(self._told))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -12,13 +12,14 @@ from gpu_wizard.model.errors import UnreachableError, WizardError
 from gpu_wizard.model.events import FactRead, StageAssessed, SurveyStarted
 from gpu_wizard.model.fact import Fact, Unknown
 from gpu_wizard.model.ports import HostReader, ReadNode, Show
-from gpu_wizard.model.question import AnyProbe, Command, Files, HostAsk, probes_of
+from gpu_wizard.model.question import AnyProbe, Command, Files, HostAsk, Probe, probes_of
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import AnyStage, Assessment
 
 F = TypeVar("F")
 Facts = Mapping[str, Fact[Any]]
 """Probe id → fact."""
+Read = Callable[[AnyProbe, object], Fact[Any]]
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,18 @@ async def look(
     spec: Spec,
     show: Show,
     also: Iterable[type[object]] = (),
+    read: Read = Probe.read,
 ) -> Survey:
     """Ask everything that these stages, and the facts classes `also`, want to know. What can't be asked is `Unknown`.
 
-    Raises: UnreachableError: the node's own host does not answer.
+    `read` makes the fact of an answer. Raises: UnreachableError: the node's own host does not answer.
     """
     probes = probes_for(stages, also)
     await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
-    facts = await _ask_hosts(node, probes, spec)
+    facts = await _ask_hosts(node, probes, spec, read)
     if not spec.kubernetes_node:
         spec = resolve(spec, filled(Identity, facts))
-    facts |= await _ask_cluster(node, probes, spec)
+    facts |= await _ask_cluster(node, probes, spec, read)
     for probe_id, fact in facts.items():
         await show(FactRead(node=node.name, probe=probe_id, fact=fact))
     return Survey(facts, spec)
@@ -88,7 +90,7 @@ async def survey(
 
 
 async def _ask_hosts(
-    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec
+    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec, read: Read
 ) -> dict[str, Fact[Any]]:
     """One exchange with each host; node and control plane share one where they are one machine."""
     batches: dict[int, tuple[HostReader | None, list[AnyProbe], list[HostAsk]]] = {}
@@ -96,14 +98,14 @@ async def _ask_hosts(
     for probe in probes:
         question = probe.question(spec)
         if question is None:
-            facts[probe.id] = probe.read(None)
+            facts[probe.id] = read(probe, None)
         elif isinstance(question, Command | Files):
             host = node.host if question.on == "node" else node.control_plane
             _, batch, questions = batches.setdefault(id(host), (host, [], []))
             batch.append(probe)
             questions.append(question)
     exchanges = [
-        _exchange(host, batch, questions, must_answer=host is node.host)
+        _exchange(host, batch, questions, read, must_answer=host is node.host)
         for host, batch, questions in batches.values()
     ]
     for answered in await asyncio.gather(*exchanges):
@@ -115,6 +117,7 @@ async def _exchange(
     host: HostReader | None,
     probes: Sequence[AnyProbe],
     questions: Sequence[HostAsk],
+    read: Read,
     *,
     must_answer: bool,
 ) -> dict[str, Fact[Any]]:
@@ -126,11 +129,11 @@ async def _exchange(
         if must_answer and isinstance(error, UnreachableError):
             raise
         return {probe.id: Unknown(error.code, str(error)) for probe in probes}
-    return {probe.id: probe.read(answer) for probe, answer in zip(probes, answers, strict=True)}
+    return {probe.id: read(probe, answer) for probe, answer in zip(probes, answers, strict=True)}
 
 
 async def _ask_cluster(
-    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec
+    node: ReadNode, probes: Sequence[AnyProbe], spec: Spec, read: Read
 ) -> dict[str, Fact[Any]]:
     asked = [(probe, probe.question(spec)) for probe in probes]
     cluster_asks = [
@@ -140,6 +143,6 @@ async def _ask_cluster(
         return {probe.id: Unknown("no-cluster") for probe, _ in cluster_asks}
     answers = await node.cluster.ask([cast(Any, question) for _, question in cluster_asks])
     return {
-        probe.id: probe.read(answer)
+        probe.id: read(probe, answer)
         for (probe, _), answer in zip(cluster_asks, answers, strict=True)
     }
