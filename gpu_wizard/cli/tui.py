@@ -40,7 +40,8 @@ def interactive(arguments: argparse.Namespace, setup: SetupFile | None = None) -
 
 def require_terminal(arguments: argparse.Namespace) -> None:
     """Raises: InputError: the screens need a terminal, and there is none."""
-    if not arguments.plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not arguments.plain and not all(stream.isatty() for stream in streams):
         raise InputError(
             "no-terminal",
             "The wizard needs a terminal.",

@@ -187,7 +187,7 @@ class WizardApp(App[int]):
     async def action_back(self) -> None:
         """Esc: close what is on top; never quits."""
         if len(self.screen_stack) > 2:
-            await self.pop_screen()
+            self.pop_screen()
 
     async def action_language(self) -> None:
         """English or Russian, everything at once."""

@@ -149,4 +149,4 @@ class FinishScreen(WizardScreen):
             case "watch":
                 self.post_message(ScreenWanted("gpu"))
             case _:
-                await self.app.pop_screen()
+                self.app.pop_screen()

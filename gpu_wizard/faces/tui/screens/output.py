@@ -156,4 +156,4 @@ class OutputScreen(WizardScreen):
             self._search = ""
             pane.search("")
         else:
-            await self.app.pop_screen()
+            self.app.pop_screen()

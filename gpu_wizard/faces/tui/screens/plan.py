@@ -192,16 +192,16 @@ class PlanScreen(WizardScreen):
             case "start":
                 await self._start()
             case "prove":
-                await self.app.pop_screen()
-                self.post_message(RunWanted(prove=True))
+                self.app.post_message(RunWanted(prove=True))
+                self.app.pop_screen()
             case "save":
                 self.action_save()
             case _:
-                await self.app.pop_screen()
+                self.app.pop_screen()
 
     async def _start(self) -> None:
         stages = self.stages
         self.ui.follow = True
         self.ui.stage = stages[0]
-        await self.app.pop_screen()
         self.app.post_message(RunWanted(stages if self._wanted else ()))
+        self.app.pop_screen()

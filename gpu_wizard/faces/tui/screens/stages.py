@@ -89,11 +89,7 @@ class StagesScreen(WizardScreen):
         for drawn in self.query(Drawn):
             drawn.redraw()
         self._fit()
-        buttons = self.query_one(ButtonRow)
-        had_none = not buttons.actions
-        await buttons.show(actions_for(self.ui))
-        if had_none and (self.focused is None or not self.focused.display):
-            buttons.focus_on()
+        await self.query_one(ButtonRow).show(actions_for(self.ui))
 
     def on_resize(self) -> None:
         """The text gives way, the buttons stay in sight."""

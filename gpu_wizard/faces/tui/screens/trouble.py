@@ -182,7 +182,7 @@ class TroubleScreen(WizardScreen):
             field.value = ""
             self.query_one(ButtonRow).focus_on()
         else:
-            await self.app.pop_screen()
+            self.app.pop_screen()
 
     def action_copy(self) -> None:
         """Copy the entry."""
@@ -199,7 +199,7 @@ class TroubleScreen(WizardScreen):
                 self.post_message(ScreenWanted("plan", (entry.stage,)))
             case "stage" if entry is not None:
                 self.ui.stage, self.ui.follow = entry.stage, False
-                await self.app.pop_screen()
+                self.app.pop_screen()
             case "search":
                 self.action_search()
             case _:

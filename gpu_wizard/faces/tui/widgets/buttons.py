@@ -59,6 +59,8 @@ class ButtonRow(Horizontal):
         """`actions`, the first on the left."""
         super().__init__(id=id)
         self._actions = actions
+        self._owed = False
+        """The focus was here when the last button went; the next one gets it."""
 
     def compose(self) -> ComposeResult:
         """The buttons."""
@@ -76,6 +78,7 @@ class ButtonRow(Horizontal):
             return
         focused = self.screen.focused
         had_focus = isinstance(focused, ActionButton) and focused.parent is self
+        had_focus = had_focus or (self._owed and focused is None)
         meant = focused.means if isinstance(focused, ActionButton) else ""
         same = tuple(a.id for a in actions) == self.actions
         self._actions = actions
@@ -83,8 +86,11 @@ class ButtonRow(Horizontal):
             for button, action in zip(self.query(ActionButton), actions, strict=True):
                 button.label = action.label
             return
+        if had_focus:
+            self.screen.set_focus(None)
         await self.remove_children()
         await self.mount(*(ActionButton(action) for action in actions))
+        self._owed = had_focus and not actions
         if had_focus:
             self.focus_on(meant)
 
