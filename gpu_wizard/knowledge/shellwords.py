@@ -10,6 +10,7 @@ _REDIRECTION = r"\d?(?:>>|>&\d|<<-?'?\w+'?|>|<)"
 _TOKEN = re.compile(
     rf"""
     (?P<space>(?:[ \t]|\\\n)+)
+  | (?P<comment>\#[^\n]*)
   | (?P<line>\n)
   | (?P<operator>&&|\|\||;;|\||;|&|\$\(|\(|\)|\{{(?=\s)|\}}(?=\s|;|$))
   | (?P<redirect>{_REDIRECTION})
@@ -17,6 +18,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_QUOTED = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,9 @@ class Token:
 
     @property
     def plain(self) -> str:
-        """Without the quotes around the whole of it."""
-        quoted = re.fullmatch(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"", self.text, re.DOTALL)
-        return (
-            next(part for part in (quoted[1], quoted[2]) if part is not None)
-            if quoted
-            else self.text
+        """Without quotes."""
+        return _QUOTED.sub(
+            lambda quoted: quoted[1] if quoted[1] is not None else quoted[2], self.text
         )
 
 

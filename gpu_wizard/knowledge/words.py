@@ -171,29 +171,36 @@ class _Reader:
     def line(self, line: str) -> Iterator[Word]:
         pieces = tokens(line)
         self._functions |= {t.text[:-2] for t in pieces if t.text.endswith("()")}
-        simple: list[Token] = []
-        for token in pieces:
-            if token.kind == "word" and not (not simple and self._is_shell(token.text)):
-                simple.append(token)
-                continue
-            if token.kind == "redirect":
-                yield from self._simple(simple)
-                yield Word(token.text, self._shell_of(token.text))
-                continue
-            yield from self._simple(simple)
-            simple = []
-            if token.text not in (";", ")", "}"):
-                yield Word(token.text, self._shell_of(token.text))
-        yield from self._simple(simple)
+        yield from self._pieces(iter(pieces))
 
-    def _simple(self, simple: list[Token]) -> Iterator[Word]:
-        """One command of a line: assignments before it, then its words. Empties the list."""
+    def _pieces(self, pieces: Iterator[Token]) -> Iterator[Word]:
+        """Up to the end, or to the parenthesis that closes a command in a command."""
+        simple: list[Token] = []
+        inner: list[Word] = []
+        for token in pieces:
+            if token.kind == "word" and (simple or not self._is_shell(token.text)):
+                simple.append(token)
+            elif token.text in ("$(", "("):
+                # What stands behind the parenthesis belongs to the command around it.
+                inner += [Word(token.text, self._shell_of(token.text)), *self._pieces(pieces)]
+            elif token.kind == "redirect":
+                inner.append(Word(token.text, self._shell_of(token.text)))
+            else:
+                yield from (*self._simple(simple), *inner)
+                simple, inner = [], []
+                if token.text == ")":
+                    return
+                if token.text not in (";", "}"):
+                    yield Word(token.text, self._shell_of(token.text))
+        yield from (*self._simple(simple), *inner)
+
+    def _simple(self, simple: Sequence[Token]) -> Iterator[Word]:
+        """One command of a line: assignments before it, then its words."""
         words = [token.plain for token in simple]
-        simple.clear()
         while words and _ASSIGNMENT.fullmatch(words[0]):
             word = words.pop(0)
             yield self._assigned(word) or Word(word, self._shell("name=value"))
-        if words and words[0] in ("$@", '"$@"'):
+        if words and words[0] == "$@":
             yield Word('"$@"', self._shell('"$@"'))
         else:
             yield from self.command(words)

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from gpu_wizard.facts.k3s_causes import PROGRESS, SIGNS
-from gpu_wizard.knowledge.diagnosis.wording import Wording, expression, wording
+from gpu_wizard.knowledge.diagnosis.wording import Wording, expression, wordings
 from gpu_wizard.knowledge.texts import Language
 
 Severity = Literal["blocker", "warning", "info"]
@@ -109,7 +109,7 @@ def catalogue() -> Catalogue:
                 tables.setdefault(kind, []).extend(entries)
     signatures = tuple(_signature(entry) for entry in tables["signature"])
     recoveries = [each for entry in tables["recovery"] for each in _recoveries(entry, signatures)]
-    harmless = tuple(wording(text) for entry in tables["harmless"] for text in entry["patterns"])
+    harmless = tuple(each for entry in tables["harmless"] for each in _wordings(entry, "patterns", anchored=False))
     by_id = {each.id: each for each in signatures}
     return Catalogue(signatures, (*recoveries, *_progress(signatures)), harmless, by_id)
 
@@ -127,7 +127,7 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         sources=tuple(entry["sources"]),
         wordings=(*signs, *_wordings(entry, "patterns")),
         broad=_wordings(entry, "broad"),
-        unless=_wordings(entry, "unless"),
+        unless=_wordings(entry, "unless", anchored=False),
         codes=codes,
         yields_to=tuple(entry.get("yields_to", ())),
         symptom=entry.get("symptom", False),
@@ -154,8 +154,11 @@ def _fixes(entry: Mapping[str, Any]) -> tuple[Fix, ...]:
     return tuple(Fix(**each) for each in entry.get("fix", ()))
 
 
-def _wordings(entry: Mapping[str, Any], key: str) -> tuple[Wording, ...]:
-    return tuple(wording(text) for text in entry.get(key, ()))
+def _wordings(
+    entry: Mapping[str, Any], key: str, *, anchored: bool = True
+) -> tuple[Wording, ...]:
+    texts = entry.get(key, ())
+    return tuple(each for text in texts for each in wordings(text, anchored=anchored))
 
 
 def _recoveries(entry: Mapping[str, Any], signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
@@ -166,7 +169,7 @@ def _recoveries(entry: Mapping[str, Any], signatures: Iterable[Signature]) -> tu
         for each in signatures
         if wanted & {each.id, f"stage:{each.stage}", f"layer:{each.layer}"}
     )
-    return tuple(Recovery(wording(text), names) for text in entry["patterns"])
+    return tuple(Recovery(each, names) for each in _wordings(entry, "patterns"))
 
 
 def _progress(signatures: Iterable[Signature]) -> tuple[Recovery, ...]:

@@ -229,7 +229,7 @@ class Scanner:
                 continue
             if target.recovery is not None:
                 self._clear(target.recovery)
-            elif target.signature is not None and self._counts(target, window[match.start() :]):
+            elif target.signature is not None and self._counts(target, window[window.rfind("\n", 0, match.start()) + 1 :]):
                 hit = self._record(target.signature, match, parts[-1])
                 found[hit.signature.id] = hit
         return tuple(found.values())

@@ -1,7 +1,7 @@
 """The small language of a signature's wordings, and the literal that each of them can't do without.
 
 `*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter; `<name:n>` a number;
-`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` a line's start. All else stands for itself;
+`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` first: a line's start. All else stands for itself;
 a blank is any white space, so that wrapped lines match. Upper and lower case are the same.
 """
 
@@ -11,11 +11,21 @@ import re
 from dataclasses import dataclass
 
 _PARTS = re.compile(
-    r"(?P<across>\*\*)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|\{(?P<either>[^{}]*\|[^{}]*)\}"
-    r"|(?P<start>\^)|(?P<blank>\s+)|(?P<text>[^*<{^\s]+|[<{])"
+    r"(?P<across>\*\*)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
+    r"|(?P<blank>\s+)|(?P<text>[^*<\s]+|<)"
 )
 _KINDS = {None: r"[^\s\"',;]{1,200}?", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
+_EITHER = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _DIGITS = re.compile(r"\d+")
+_COMMON = frozenset(
+    "error|failed|denied|missing|not found|not ready|is in use|is loaded|is active|unable to|disabled|forbidden|invalid"
+    "|no such file or directory|no such file|connection refused|permission denied|not supported|i/o timeout|shutdown"
+    "|no route to host|context deadline exceeded|no such host|network is unreachable|connection reset by peer|error:"
+    "|executable file not found|deadline exceeded|does not exist|manifests|image|registry|containerd|nvidia|nvidia-smi"
+    "|https://|http://|validation|corruption|unauthorized|exited|is not|conflicts with|setting up|already exists|expired"
+    "|failed with|predicate|slowdown|warning|required|timed out".split("|")
+)
+"""Literals that stand in many ordinary lines: an anchor only where a wording has nothing better."""
 _ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
 
 
@@ -27,8 +37,20 @@ class Wording:
     anchor: str
 
 
-def wording(text: str) -> Wording:
-    """Compile a wording. Raises: ValueError: it holds no literal long enough to look for."""
+def wordings(text: str, *, anchored: bool = True) -> tuple[Wording, ...]:
+    """Compile a wording, each way of its alternatives by itself. Not `anchored`: its anchor is "".
+
+    Raises: ValueError: it is to have an anchor and holds no literal long enough to look for.
+    """
+    found = _EITHER.search(text)
+    if found is None:
+        return (_wording(text.strip(), anchored=anchored),)
+    options = found[1].split("|")
+    ways = (text[: found.start()] + each + text[found.end() :] for each in options)
+    return tuple(each for way in ways for each in wordings(way, anchored=anchored))
+
+
+def _wording(text: str, *, anchored: bool) -> Wording:
     pieces, literals = [], [""]
     for part in _PARTS.finditer(text):
         piece, literal = _piece(part)
@@ -38,7 +60,8 @@ def wording(text: str) -> Wording:
         else:
             literals.append("")
     end = r"(?=$|[\s\"',;])" if re.search(r"<[a-z_]+(:t)?>$", text) else ""
-    return Wording(re.compile("".join(pieces) + end, re.IGNORECASE), _anchor(literals, text))
+    pattern = re.compile("".join(pieces) + end, re.IGNORECASE)
+    return Wording(pattern, _anchor(literals, text) if anchored else "")
 
 
 def _piece(part: re.Match[str]) -> tuple[str, str]:
@@ -49,11 +72,6 @@ def _piece(part: re.Match[str]) -> tuple[str, str]:
         return r"[^\n]{0,240}?", ""
     if part["name"]:
         return f"(?P<{part['name']}>{_KINDS[part['kind']]})", ""
-    if part["either"]:
-        options = (
-            r"\s+".join(map(re.escape, each.split(" "))) for each in part["either"].split("|")
-        )
-        return f"(?:{'|'.join(options)})", ""
     if part["start"]:
         return r"(?:^|\n)\s*", ""
     if part["blank"]:
@@ -76,7 +94,8 @@ def without_digits(text: str) -> str:
 
 
 def _anchor(literals: list[str], source: str) -> str:
-    found = max((without_digits(each) for each in literals), key=len)
+    plain = (without_digits(each) for each in literals)
+    found = max(plain, key=lambda each: (len(each) >= 4 and each not in _COMMON, len(each)))
     if len(found) < 4:
         raise ValueError(f"no literal in {source!r}")
     return found
