@@ -19,9 +19,9 @@ FRESH_SECONDS = 5.0
 """How old an answer may be to be given again: a clock among them is compared with another machine's."""
 RETRY_SECONDS = 30.0
 """How long a failed connection is not tried again."""
-BOUND_SECONDS = 30.0
-"""For connecting, and for one exchange: less than a node's own deadline, so that a silent control plane spoils its
-own facts alone."""
+BOUND_SECONDS = 20.0
+"""For connecting, and for one exchange. A node may wait for three of them in turn, and has its own deadline: so a
+silent control plane spoils its own facts alone."""
 
 
 class Opening(Generic[E]):
