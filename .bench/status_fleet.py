@@ -54,7 +54,7 @@ async def serve(folder: Path, count: int) -> None:
 
 async def look(setup_file: Path, profile: bool) -> None:
     from gpu_wizard.cli.edges import READERS, load_kubernetes
-    from gpu_wizard.cli.status import Reach
+    from gpu_wizard.cli.reach import Reach
     from gpu_wizard.engine.fleet import Fleet, NodeSeen
     from gpu_wizard.journal.recording import read_setup
     from gpu_wizard.stages import LOOKED_AT
