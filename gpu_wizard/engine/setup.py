@@ -162,14 +162,19 @@ class _NodeRun:
         return await self._prove()
 
     async def _prove(self) -> NodeFinished:
-        if not self.course.whole or not (self.state.changes or self.course.prove):
+        proof = self.course.proof
+        wanted = self.state.changes or self.course.prove or self._was_cut_off()
+        if not self.course.whole or not wanted:
             await self._proof_not_run()
             return self._finished(self._outcome())
-        proof = self.course.proof
         self.state.spec = replace(self.state.spec, prove=True)
         self.state.touched()
         outcome, self.assessments[proof.id] = await StageRun(self.state, proof).run()
         return self._finished("stopped" if outcome == "stopped" else self._outcome())
+
+    def _was_cut_off(self) -> bool:
+        """Whether an earlier run left its proof unfinished: without a wish for one it is needed then alone."""
+        return self.state.judged(self.course.proof).state == "needed"
 
     async def _proof_not_run(self) -> None:
         proof = self.course.proof

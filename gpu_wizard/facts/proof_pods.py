@@ -4,30 +4,67 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from gpu_wizard.facts.daemonsets import MANAGED_BY, OURS
-from gpu_wizard.facts.manifests import PART_LABEL, RUN_LABEL
-from gpu_wizard.facts.objects import PodObject, parse_pod
+from gpu_wizard.facts.manifests import PART_LABEL, POD_DEADLINE_SECONDS, RUN_LABEL
+from gpu_wizard.facts.objects import NodeObject, PodObject, parse_pod
 from gpu_wizard.model.fact import Fact, Known
-from gpu_wizard.model.question import LogsFound, Objects, ObjectsFound, PodLog, PodLogs, Probe
+from gpu_wizard.model.question import (
+    JsonObject,
+    LogsFound,
+    Objects,
+    ObjectsFound,
+    PodLog,
+    PodLogs,
+    Probe,
+)
 from gpu_wizard.model.spec import Spec
 
 _SEEN = re.compile(r"^\s*(?:GPU|MIG)\b.*\(UUID: ((?:GPU|MIG)-[0-9A-Za-z-]+)\)", re.MULTILINE)
 _LABELS = f"{MANAGED_BY}={OURS},{RUN_LABEL}"
+_GRACE_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class ProofPod:
-    """A short pod of this program. `part`: `proof` or `control`; `run`: the run that made it."""
+    """A short pod of this program. `part`: `proof` or `control`; `run`: the run that made it.
+
+    `hostname`: the node that it is meant for, by its label `kubernetes.io/hostname`.
+    """
 
     pod: PodObject
     part: str
     run: str
+    hostname: str = ""
 
     @property
     def ended(self) -> bool:
         """Whether its container will not run any more."""
         return not self.pod.active
+
+    def is_for(self, node: NodeObject) -> bool:
+        """Whether it is on this node, or waits to be put there."""
+        if self.pod.node:
+            return self.pod.node == node.name
+        return self.hostname == node.labels.get("kubernetes.io/hostname", node.name)
+
+    def is_stale(self, clock: int | None) -> bool:
+        """Whether nothing is to be expected of it any more. `clock`: UNIX time now, None where not known.
+
+        One that no node could take has no start, and so no deadline of the kubelet's.
+        """
+        created = _unix_time(self.pod.created)
+        is_old = bool(clock and created and clock - created > POD_DEADLINE_SECONDS + _GRACE_SECONDS)
+        return self.ended or is_old
+
+
+def _unix_time(written: str) -> float:
+    """A time as the API writes it (RFC 3339); 0 for anything else."""
+    try:
+        return datetime.fromisoformat(written).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def seen_uuids(log: str) -> tuple[str, ...]:
@@ -45,10 +82,18 @@ def log_of(logs: tuple[PodLog, ...], pod: PodObject) -> str | None:
 
 
 def parse_proof_pods(found: ObjectsFound) -> Fact[tuple[ProofPod, ...]]:
-    """The short pods on this node, of this run and of others."""
-    pods = (parse_pod(item) for item in found.objects)
-    return Known(
-        tuple(ProofPod(p, p.labels.get(PART_LABEL, ""), p.labels.get(RUN_LABEL, "")) for p in pods)
+    """The short pods of this run and of others, on all nodes."""
+    return Known(tuple(_proof_pod(item) for item in found.objects))
+
+
+def _proof_pod(item: JsonObject) -> ProofPod:
+    pod = parse_pod(item)
+    selector = (item.get("spec") or {}).get("nodeSelector") or {}
+    return ProofPod(
+        pod,
+        pod.labels.get(PART_LABEL, ""),
+        pod.labels.get(RUN_LABEL, ""),
+        str(selector.get("kubernetes.io/hostname", "")),
     )
 
 
@@ -56,11 +101,9 @@ def _logs(found: LogsFound) -> Fact[tuple[PodLog, ...]]:
     return Known(found.logs)
 
 
-def _pods(spec: Spec) -> Objects | None:
-    if not spec.prove or not spec.kubernetes_node:
-        return None
-    selector = f"spec.nodeName={spec.kubernetes_node}"
-    return Objects("Pod", spec.options.proof.namespace, labels=_LABELS, fields=selector)
+def _pods(spec: Spec) -> Objects:
+    # Asked also where nothing is to be proved: a run that was killed in its proof left its pods.
+    return Objects("Pod", spec.options.proof.namespace, labels=_LABELS)
 
 
 def _pod_logs(spec: Spec) -> PodLogs | None:

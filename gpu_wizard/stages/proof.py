@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpu_wizard.facts.cuda import image_for
 from gpu_wizard.facts.evidence import (
@@ -14,6 +14,7 @@ from gpu_wizard.facts.evidence import (
     plugin_state,
     registered_after,
 )
+from gpu_wizard.facts.k3s import CLOCK
 from gpu_wizard.facts.k3s_journal import JOURNAL, K3sJournal
 from gpu_wizard.facts.manifests import control_pod, test_pod
 from gpu_wizard.facts.nvidia_smi import SMI_LIST, SMI_VERSIONS, ListedGpu, SmiVersions
@@ -53,6 +54,7 @@ class ProofFacts:
     journal: Fact[K3sJournal] = asks(JOURNAL)
     proof_pods: Fact[tuple[ProofPod, ...]] = asks(PROOF_PODS)
     proof_logs: Fact[tuple[PodLog, ...]] = asks(PROOF_LOGS)
+    clock: Fact[int] = asks(CLOCK)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class _Evidence:
     chain: Chain
     tests: tuple[ProofPod, ...]
     control: ProofPod | None
+    others: tuple[ProofPod, ...] = ()
+    """Of other runs on this node."""
 
 
 class Proof(Stage[ProofFacts]):
@@ -79,7 +83,7 @@ class Proof(Stage[ProofFacts]):
             return evidence
         if evidence.tests:
             return self._tested(facts, evidence)
-        return first_gap(evidence.chain) or self._can_ask(evidence.chain, spec)
+        return first_gap(evidence.chain) or self._can_ask(facts, evidence, spec)
 
     def plan(self, facts: ProofFacts, spec: Spec) -> Plan:
         """The pod that asks, the one that doesn't; and what an earlier run left."""
@@ -87,13 +91,14 @@ class Proof(Stage[ProofFacts]):
         if isinstance(evidence, Assessment):
             return ()
         attempt = len(evidence.tests) + 1
-        node, chain = evidence.chain.node, evidence.chain
+        chain = evidence.chain
+        node = chain.node
         host = node.labels.get("kubernetes.io/hostname", node.name)
         resource = free_resource(node, chain.pods, chain.registered) or "nvidia.com/gpu"
         image = self._image(facts, spec)
         test = test_pod(spec, image, host, resource, attempt)
         steps = [
-            *self._leftovers(facts, spec),
+            *_leftovers(facts, evidence),
             _pod_step("proof.test-pod", test, image=image, resource=resource),
         ]
         if evidence.control is None:
@@ -116,20 +121,32 @@ class Proof(Stage[ProofFacts]):
             return waiting("proof.no-node", node=spec.kubernetes_node)
         plugin = plugin_state(value_or(facts.pods, ()), value_or(facts.plugin_logs, ()))
         journal = value_of(facts.journal)
-        mine = [pod for pod in value_or(facts.proof_pods, ()) if pod.run == spec.run_id]
+        node = facts.node.value
+        short = [pod for pod in value_or(facts.proof_pods, ()) if pod.is_for(node)]
+        mine = [pod for pod in short if pod.run == spec.run_id]
+        others = tuple(pod for pod in short if pod.run != spec.run_id)
+        # What an earlier run left goes away before anything is asked for, so it holds no card.
+        left = {pod.pod.uid for pod in others}
         return _Evidence(
             Chain(
-                node=facts.node.value,
+                node=node,
                 cards=value_or(facts.cards, ()),
-                pods=value_or(facts.pods, ()),
+                pods=tuple(pod for pod in value_or(facts.pods, ()) if pod.uid not in left),
                 plugin=plugin,
                 registered=registered_after(plugin.log, journal.started_at if journal else None),
             ),
             tests=tuple(pod for pod in mine if pod.part == "proof"),
             control=next((pod for pod in mine if pod.part == "control"), None),
+            others=others,
         )
 
-    def _can_ask(self, chain: Chain, spec: Spec) -> Assessment:
+    def _can_ask(self, facts: ProofFacts, evidence: _Evidence, spec: Spec) -> Assessment:
+        """A proof that was cut off is run anew, though nothing changed: its pods are still there."""
+        chain = evidence.chain
+        if evidence.others:
+            goes_on = any(not pod.is_stale(value_of(facts.clock)) for pod in evidence.others)
+            names = ", ".join(pod.pod.name for pod in evidence.others)
+            return replace(needed("proof.cut-off", pods=names), settling=goes_on)
         if not spec.prove:
             return unknown("proof.not-run")
         if free_resource(chain.node, chain.pods, chain.registered) is None:
@@ -188,16 +205,18 @@ class Proof(Stage[ProofFacts]):
         versions = value_of(facts.versions)
         return spec.options.proof.image or image_for(versions.cuda if versions else "")
 
-    def _leftovers(self, facts: ProofFacts, spec: Spec) -> list[Step]:
-        """Short pods that a run which was cut off left on this node."""
-        return [
-            Step(
-                "proof.leftover",
-                DeleteObject("Pod", each.pod.name, each.pod.namespace, only_ours=True),
-            )
-            for each in value_or(facts.proof_pods, ())
-            if each.run != spec.run_id and each.ended
-        ]
+
+def _leftovers(facts: ProofFacts, evidence: _Evidence) -> list[Step]:
+    """Short pods that a run which was cut off left on this node; one that may still be wanted stays."""
+    clock = value_of(facts.clock)
+    return [
+        Step(
+            "proof.leftover",
+            DeleteObject("Pod", each.pod.name, each.pod.namespace, only_ours=True),
+        )
+        for each in evidence.others
+        if each.is_stale(clock)
+    ]
 
 
 def _pod_step(step_id: str, manifest: dict[str, object], **params: str) -> Step:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from gpu_wizard.facts.manifests import control_pod
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.model.errors import AccessError, TrustError, UnreachableError
 from gpu_wizard.model.events import (
@@ -19,6 +20,7 @@ from gpu_wizard.model.events import (
     StepFinished,
     StepStarted,
 )
+from gpu_wizard.model.spec import Spec
 from tests.engine.lab_runs import Watcher, run_on
 
 SPEED = 25.0
@@ -97,6 +99,24 @@ async def test_abandoning_the_proof_leaves_no_pod(tmp_path: Path) -> None:
             if "deletionTimestamp" not in pod["metadata"]
         ]
         assert left == []
+
+
+async def test_a_proof_that_was_killed_is_cleared_and_run_by_the_next_run(tmp_path: Path) -> None:
+    async with lab("done", tmp_path) as running:
+        assert running.api is not None
+        spec = Spec("gpu1", kubernetes_node="gpu1", run_id="20260101-000000-dead")
+        running.api.cluster.put(control_pod(spec, "docker.io/nvidia/cuda:13.0.1-base", "gpu1"))
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+        assert (run.finished.outcome, run.finished.changes) == ("done", 0)
+        assert run.face.states()["proof"] == "done"
+        left = [
+            pod["metadata"]["name"]
+            for pod in running.api.cluster.list("Pod", "default")
+            if "deletionTimestamp" not in pod["metadata"]
+        ]
+        assert left == []
+        again = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+        assert again.face.states()["proof"] == "unknown"
 
 
 async def test_a_refused_token_is_named_in_seconds_and_everything_of_the_join_is_taken_back(

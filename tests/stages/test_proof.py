@@ -28,7 +28,7 @@ PLUGIN = pod(
 REGISTERED = (
     "2026-11-25T22:02:40.5Z I1125 x] Registered device plugin for 'nvidia.com/gpu' with Kubelet\n"
 )
-STARTED = 1795644159.0
+STARTED, NOW = 1795644159.0, 1795644759
 """2026-11-25T22:02:39Z, a second before the registration."""
 
 
@@ -51,6 +51,7 @@ def facts(**changes: Any) -> ProofFacts:
         "journal": Known(K3sJournal(started_at=STARTED)),
         "proof_pods": Known(()),
         "proof_logs": Known(()),
+        "clock": Known(NOW),
     }
     return ProofFacts(**{**values, **changes})
 
@@ -235,6 +236,31 @@ def test_ended_pods_of_a_run_that_was_cut_off_are_removed() -> None:
     old = short("old", run="run-0", phase="Succeeded")
     steps = STAGE.plan(facts(proof_pods=Known((old, short("live", run="run-0")))), PROVE)
     assert [step.action.name for step in steps if isinstance(step.action, DeleteObject)] == ["old"]
+
+
+def test_a_proof_that_was_cut_off_is_run_anew_though_nothing_changed() -> None:
+    def judged(*left: ProofPod, **more: Any) -> Any:
+        holders = tuple(each.pod for each in left)
+        given = facts(proof_pods=Known(left), pods=Known((PLUGIN, *holders)), **more)
+        return STAGE.assess(given, SPEC)
+
+    assert judged().code == "proof.not-run"
+    ended = judged(short("old", run="run-0", phase="Failed"))
+    assert (ended.state, ended.code, ended.settling) == ("needed", "proof.cut-off", False)
+    # A run beside this one is waited for, until its pod is older than its deadline allows.
+    assert judged(short("live", run="run-0", created="2026-11-25T22:12:00Z")).settling
+    unscheduled = short("live", run="run-0", created="2026-11-25T22:02:00Z", phase="Pending")
+    assert not judged(unscheduled).settling
+    assert judged(unscheduled, clock=Unknown("timed-out")).settling
+
+
+def test_only_this_nodes_pods_count_also_before_they_are_scheduled() -> None:
+    elsewhere = short("old", run="run-0", phase="Failed", node="gpu-2")
+    pending = ProofPod(pod("p", node="", phase="Failed"), "proof", "run-0", "gpu-2")
+    for other in (elsewhere, pending):
+        assert STAGE.assess(facts(proof_pods=Known((other,))), SPEC).code == "proof.not-run"
+    mine = replace(pending, hostname="gpu-1")
+    assert STAGE.assess(facts(proof_pods=Known((mine,))), SPEC).code == "proof.cut-off"
 
 
 def test_shared_cards_count_by_replicas_and_instances_by_profile() -> None:
