@@ -1,1 +1,225 @@
-"""`--plain`."""
+"""`--plain`: the same choices as the screens, as questions and answers line by line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.tui import candidates, run, save_setup, unfinished
+from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
+from gpu_wizard.faces.tui.services import RunRequest
+from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.knowledge.guide import page
+from gpu_wizard.model.errors import InputError
+from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry, NodeEntry, SetupFile
+from gpu_wizard.stages import PROOF, STAGES
+
+ORDER = (*(stage.id for stage in STAGES), PROOF.id)
+_TO_DO = ("needed", "waiting", "failed", "stopped", "unknown", "blocked")
+
+
+def dialogue(arguments: argparse.Namespace, setup: SetupFile | None) -> Exit:
+    """Run the dialogue on standard input and output."""
+    terminal = Terminal(sys.stdin, sys.stdout, Words(arguments.lang))
+    return asyncio.run(_Dialogue(terminal).run(setup))
+
+
+class _Dialogue:
+    """One conversation from the machines to the evidence."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal, self.words = terminal, terminal.words
+        self.face = PlainFace(terminal, ORDER)
+        self._task: asyncio.Task[object] | None = None
+
+    async def run(self, setup: SetupFile | None) -> Exit:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        chosen = setup or await self._machines()
+        if chosen is None:
+            return Exit.INTERRUPTED
+        while await self._round(chosen):
+            pass
+        return self._ended()
+
+    def _interrupted(self) -> None:
+        """Ctrl-C once: stop after the step in hand; twice: abandon it."""
+        if self.face.stop_requested() and self._task is not None:
+            self._task.cancel()
+        else:
+            self.terminal.say("", self.words("line.press-again"))
+            self.face.request_stop()
+
+    async def _round(self, setup: SetupFile) -> bool:
+        """Look, ask what to do, do it; whether another round makes sense."""
+        await self._carry_out(RunRequest(setup, plan=True), looking=True)
+        remaining = self._remaining()
+        if not remaining:
+            return await self._finish(setup)
+        stage = remaining[0]
+        self.terminal.say("", *self.face.plan_lines(self._node, stage, commands=False))
+        while True:
+            action = await self._menu(stage, remaining)
+            if action == "again":
+                return True
+            if action in ("all", "only"):
+                stages = (stage,) if action == "only" else ()
+                await self._carry_out(RunRequest(setup, stages), looking=False)
+                return self._outcome != "stopped" and not self.terminal.ended
+            if action == "skip":
+                self.face.skipped.add(stage)
+                return True
+            if action == "stop":
+                return False
+            await self._tell(action, stage, setup)
+
+    async def _menu(self, stage: str, remaining: tuple[str, ...]) -> str:
+        words = self.words
+        can_start = bool(self.face.progress.node(self._node).stage(stage).plan)
+        choices: list[Choice] = []
+        if can_start:
+            choices.append(("all", words("plain.all", n=len(remaining) + 1)))
+            choices.append(("only", words("plain.only")))
+        else:
+            choices.append(("again", words("plain.again")))
+        choices += [("skip", words("plain.skip")), ("why", words("plain.why"))]
+        choices += [("commands", words("plain.commands")), ("save", words("plain.save"))]
+        choices.append(("stop", words("plain.stop")))
+        return await self.terminal.choose(choices, choices[0][0])
+
+    async def _tell(self, action: str, stage: str, setup: SetupFile) -> None:
+        match action:
+            case "why":
+                guide = page(stage, self.words.language)
+                for block in guide.blocks if guide else ():
+                    lines = [
+                        block.text,
+                        block.code,
+                        *(f"{r.name}: {r.meaning}" for r in block.rows),
+                    ]
+                    self.terminal.say(*(line for line in lines if line))
+            case "commands":
+                self.terminal.say(*self.face.plan_lines(self._node, stage, commands=True))
+            case _:
+                await self._save(setup)
+
+    async def _finish(self, setup: SetupFile) -> bool:
+        """Everything is in place: prove it, save it, or end."""
+        words = self.words
+        proof = self.face.progress.node(self._node).stage(ORDER[-1])
+        if proof.state == "done":
+            return False
+        choices = (
+            ("prove", words("plain.prove")),
+            ("save", words("plain.save")),
+            ("stop", words("plain.end")),
+        )
+        match await self.terminal.choose(choices, "stop"):
+            case "prove":
+                await self._carry_out(RunRequest(setup, prove=True), looking=False)
+                return False
+            case "save":
+                await self._save(setup)
+                return True
+        return False
+
+    async def _carry_out(self, request: RunRequest, *, looking: bool) -> None:
+        self.face.begin(looking=looking)
+        self._task = asyncio.ensure_future(run(request, self.face, self.face))
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _save(self, setup: SetupFile) -> None:
+        default = f"{self._node}.toml"
+        typed = await self.terminal.read(f"{self.words('save.title')} [{default}]: ")
+        path = Path(typed or default)
+        chosen = replace(setup, choices={**setup.choices, **self.face.choices})
+        try:
+            save_setup(chosen, path)
+        except InputError as error:
+            self.terminal.say(self.words("line.not-saved", reason=error))
+        else:
+            self.terminal.say(self.words("line.saved", path=path))
+
+    @property
+    def _node(self) -> str:
+        return self.face.progress.current
+
+    @property
+    def _outcome(self) -> str:
+        finished = self.face.progress.finished
+        return finished.outcome if finished is not None else "stopped"
+
+    def _remaining(self) -> tuple[str, ...]:
+        node = self.face.progress.node(self._node)
+        return tuple(
+            stage
+            for stage in ORDER[:-1]
+            if stage not in self.face.skipped and node.stage(stage).state in _TO_DO
+        )
+
+    def _ended(self) -> Exit:
+        words, node = self.words, self.face.progress.node(self._node)
+        done = [stage for stage in ORDER if node.stage(stage).state == "done"]
+        changes = words.count("plan.changes", len(node.done))
+        self.terminal.say(f"{words('head.done', done=len(done), all=len(ORDER))}, {changes}.")
+        left = [words(f"title.{stage}") for stage in ORDER if stage not in done]
+        if left:
+            self.terminal.say(f"{words('run.was-not-done')}: {', '.join(left)}.")
+            return Exit.INTERRUPTED if self._outcome == "stopped" else Exit.FAILED
+        self.terminal.say(words("finish.given", node=node.name))
+        return Exit.DONE
+
+    async def _machines(self) -> SetupFile | None:
+        """The two machines, or an unfinished run."""
+        words = self.words
+        self.terminal.say(words("start.title"), words("start.intro"))
+        left = unfinished()
+        known: list[Choice] = [
+            (f"resume:{n}", words("start.resume", node=one.node)) for n, one in enumerate(left)
+        ]
+        known += [(each.target, each.target) for each in candidates()]
+        gpu = await self._machine("start.gpu", [*known, (LOCAL, words("start.this"))])
+        if gpu.startswith("resume:"):
+            return left[int(gpu.removeprefix("resume:"))].setup
+        hosts = [choice for choice in known if not choice[0].startswith("resume:")]
+        more = [("same", words("start.same")), (LOCAL, words("start.this"))]
+        more.append(("kubeconfig", words("start.kubeconfig")))
+        plane = await self._machine("start.control", [*more, *hosts]) if gpu else ""
+        if not gpu or not plane:
+            return None
+        return await self._setup(gpu, plane)
+
+    async def _setup(self, gpu: str, plane: str) -> SetupFile:
+        bare = re.sub(r"^.*@|:\d+$", "", gpu)
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", bare).strip("-.") or "node"
+        nodes = (NodeEntry(name, HostEntry(gpu)),)
+        if plane == "kubeconfig":
+            path = await self.terminal.read(
+                f"{self.words('start.kubeconfig-text')} [~/.kube/config]: "
+            )
+            return SetupFile(nodes, None, ClusterEntry(kubeconfig=path or "~/.kube/config"))
+        return SetupFile(nodes, HostEntry(gpu if plane == "same" else plane))
+
+    async def _machine(self, title: str, choices: list[Choice]) -> str:
+        """A machine by its number, or as it is typed; "" at the end of the input."""
+        words = self.words
+        for number, (_, text) in enumerate(choices, 1):
+            self.terminal.say(f"{number} {text}")
+        while not self.terminal.ended:
+            typed = await self.terminal.read(f"{words(title)}, {words('plain.or-type')} [1]: ")
+            if self.terminal.ended:
+                return ""
+            if typed and not typed.isdigit():
+                return typed
+            at = int(typed or "1")
+            if 0 < at <= len(choices):
+                return choices[at - 1][0]
+        return ""

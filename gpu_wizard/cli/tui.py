@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Unfinished,
     )
     from gpu_wizard.model.events import SetupFinished
-    from gpu_wizard.model.ports import Face
+    from gpu_wizard.model.ports import Face, TelemetrySource
 
 
 def interactive(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
@@ -85,6 +85,7 @@ def services() -> Services:
         candidates=candidates,
         unfinished=unfinished,
         save_setup=save_setup,
+        telemetry=telemetry,
         prepare=prepare,
     )
 
@@ -129,6 +130,13 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
         if finished.outcome == "done" and not request.plan:
             (folder / SETUP_NAME).unlink(missing_ok=True)
         return finished
+
+
+def telemetry(setup: SetupFile, node: str, asker: Asker) -> TelemetrySource:
+    """Samples of a node's cards over a connection of their own, while somebody watches."""
+    from gpu_wizard.cli.tui_gpu import NodeTelemetry
+
+    return NodeTelemetry(setup, node, asker)
 
 
 SETUP_NAME = "unfinished-setup.toml"

@@ -7,14 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gpu_wizard.engine.progress import Progress, StageProgress
-from gpu_wizard.faces.tui.drawing.command import cannot_be_undone
+from gpu_wizard.faces.risks import disturbs
 from gpu_wizard.faces.tui.output_log import OutputLog
 from gpu_wizard.model.action import Plan
 from gpu_wizard.model.events import Event, OutputReceived, StepFinished, StepStarted
 from gpu_wizard.model.stage import Question
-
-CALM_RISKS = ("restarts-agent", "join.agent-away", "plugin-restarts")
-"""Risks that disturb no running work: the plan names them, and Start agrees to them."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +122,3 @@ class Control:
             log.feed(event.chunk.text)
         elif isinstance(event, StepStarted | StepFinished) and (text := self.narrate(event)):
             log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")
-
-
-def disturbs(plan: Plan) -> bool:
-    """Whether a plan touches running work or the API, or holds what can't be undone."""
-    return any(
-        (step.risk is not None and step.risk.code not in CALM_RISKS) or cannot_be_undone(step)
-        for step in plan
-    )

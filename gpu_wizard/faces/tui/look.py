@@ -139,10 +139,17 @@ def _wrapped(paragraph: str, width: int, room: int) -> list[str]:
             lines.append(line)
             room = width
         while cell_len(word) > room:
-            lines.append(word[:room])
-            word, room = word[room:], width
+            at = _break(word, room)
+            lines.append(word[:at])
+            word, room = word[at:], width
         line = word
     return [*lines, line]
+
+
+def _break(word: str, room: int) -> int:
+    """Where a word that is too long is broken: behind a slash where that leaves enough on the line."""
+    slash = word.rfind("/", 0, room) + 1
+    return slash if slash > room // 3 else room
 
 
 def cut_middle(text: str, width: int) -> str:

@@ -95,7 +95,7 @@ class Services:
     """A file that is there already is left alone."""
     practice: Callable[[], Awaitable[SetupFile]] | None = None
     """Starts the practice lab; None where its packages are not installed."""
-    telemetry: Callable[[HostEntry, Asker], TelemetrySource] | None = None
-    """Samples of a machine's cards; None: this build has none."""
+    telemetry: Callable[[SetupFile, str, Asker], TelemetrySource] | None = None
+    """Samples of a node's cards, their processes with pods."""
     prepare: Callable[[], None] | None = None
     """Imports what is heavy, in a thread, once the first frame stands."""

@@ -15,7 +15,6 @@ from gpu_wizard.model.action import (
     PutFile,
     RestoreFile,
     Run,
-    Step,
 )
 
 _SCRIPT_LINES = 3
@@ -109,11 +108,3 @@ def diff_lines(
         more = words.count("plan.more-lines", len(rows) - len(shown))
         lines.append(look.line((" " * indent + more, MUTED)))
     return lines
-
-
-def cannot_be_undone(step: Step) -> bool:
-    """Whether a step changes something for good. Starting or restarting a unit leaves nothing to undo."""
-    action = step.action
-    if not isinstance(action, Run) or not step.change or step.undo:
-        return False
-    return "systemctl" not in action.argv

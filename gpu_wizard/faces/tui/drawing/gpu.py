@@ -23,11 +23,11 @@ from gpu_wizard.faces.tui.look import (
 )
 from gpu_wizard.faces.tui.telemetry_view import STALE, History
 from gpu_wizard.faces.tui.words import NO_BREAK, elapsed
-from gpu_wizard.model.sample import GpuSample, MigInstance
+from gpu_wizard.facts.gpu_warnings import warnings
+from gpu_wizard.knowledge.texts import next_step
+from gpu_wizard.model.sample import GpuSample, MigInstance, Sample
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_LIMITS = ("power-cap", "hardware-slowdown", "thermal", "hardware-thermal", "power-brake")
-"""Clock event reasons worth a word; the others are somebody's settings."""
 _GIB = 1 << 30
 _GRAPH_ROWS = 2
 
@@ -50,7 +50,7 @@ def panel_lines(panel: Panel, pen: Pen, rows: int) -> list[Line]:
     if latest is None:
         return [look.line((words("gpu.waiting"), MUTED))]
     if latest.failure:
-        return look.wrapped(words(f"gpu.failure.{latest.failure}"), pen.width, ERROR)
+        return _failed(latest.failure, pen)
     if not latest.gpus:
         return [look.line((words("gpu.no-cards"), MUTED))]
     if len(latest.gpus) <= 2:
@@ -58,6 +58,16 @@ def panel_lines(panel: Panel, pen: Pen, rows: int) -> list[Line]:
     else:
         blocks = _table(latest.gpus, panel, pen)
     return [*blocks, *_processes(latest.gpus, panel, pen, rows - len(blocks))]
+
+
+def _failed(failure: str, pen: Pen) -> list[Line]:
+    """The driver itself does not answer: why, and what to do."""
+    code = f"gpu.{failure}"
+    following = next_step("note", code, {}, pen.words.language)
+    return [
+        *pen.look.wrapped(pen.words.of("note", code), pen.width, ERROR),
+        *pen.look.wrapped(following, pen.width, BODY),
+    ]
 
 
 def is_stale(panel: Panel, pen: Pen) -> bool:
@@ -69,10 +79,9 @@ def _card(gpu: GpuSample, panel: Panel, pen: Pen) -> list[Line]:
     """One or two cards: value and graph in a row, no bar."""
     look = pen.look
     head: list[Part] = [(f"{gpu.index} {gpu.name}", HEADING), (f"  {short(gpu.uuid)}", MUTED)]
-    lines = [look.line(*head, *_limits(gpu, pen))]
+    lines = [look.line(*head), *_warned(gpu, pen)]
     if gpu.failure:
-        text = pen.words(f"gpu.failure.{gpu.failure}")
-        return [*lines, look.line((f"{look.glyph('failed')} {text}", ERROR))]
+        return lines
     muted = is_stale(panel, pen)
     lines.append(look.line(""))
     for name, label, value, top in _graphed(gpu, pen):
@@ -137,16 +146,15 @@ def graph(series: Sequence[float | None], top: float, rows: int) -> list[str]:
     return drawn
 
 
-def _limits(gpu: GpuSample, pen: Pen) -> list[Part]:
-    """What holds the card back, in words behind its name."""
-    reasons = [reason for reason in gpu.throttle_reasons or () if reason in _LIMITS]
-    parts: list[Part] = [(f"   ! {pen.words(f'gpu.limit.{reason}')}", RISK) for reason in reasons]
-    limit = gpu.temperature_limit_celsius
-    if limit and gpu.temperature_celsius is not None and gpu.temperature_celsius >= limit - 3:
-        parts.append((f"   ! {pen.words('gpu.limit.hot')}", RISK))
-    if gpu.ecc_errors:
-        parts.append((f"   ! {pen.words('gpu.limit.ecc', n=gpu.ecc_errors)}", RISK))
-    return parts
+def _warned(gpu: GpuSample, pen: Pen) -> list[Line]:
+    """What is worth a word about a card, a line each."""
+    shown = Sample(0.0, "", None, (gpu,))
+    lines: list[Line] = []
+    for warn in warnings(shown):
+        style = {"error": ERROR, "warning": RISK, "notice": MUTED}[warn.level]
+        text = pen.words.of("note", warn.code, dict(warn.params))
+        lines += pen.look.wrapped(text, pen.width, style, "    ", "  ! ")
+    return lines
 
 
 def _small_values(gpu: GpuSample, pen: Pen) -> list[Line]:
@@ -179,7 +187,7 @@ def _table(gpus: Sequence[GpuSample], panel: Panel, pen: Pen) -> list[Line]:
         lines += _mig(gpu, panel, pen) if panel.mig else []
     chosen = gpus[min(panel.chosen, len(gpus) - 1)]
     title = words("gpu.history", card=f"{chosen.index} {_model(chosen)}", n=panel.minutes)
-    lines += [look.line(""), look.line((title, MUTED), *_limits(chosen, pen))]
+    lines += [look.line(""), look.line((title, MUTED)), *_warned(chosen, pen)]
     window = timedelta(minutes=panel.minutes)
     names = [("utilisation_percent", words("gpu.use"), 100.0)]
     if pen.width >= 140:
@@ -204,9 +212,9 @@ def _table_row(gpu: GpuSample, is_chosen: bool, cells: int, pen: Pen) -> Line:
     mark: Part = (CHOSEN if is_chosen else " ", STYLES["needed"])
     name: Part = (f"  {gpu.index} {_model(gpu):<10}", STRONG if is_chosen else BODY)
     if gpu.failure:
-        text = words(f"gpu.failure.{gpu.failure}")
         xid = f" (Xid {gpu.xid})" if gpu.xid else ""
-        return look.line(mark, name, (f"{look.glyph('failed')} {text}{xid}", ERROR))
+        text = words.of("note", f"gpu.{gpu.failure}", {"xid": xid})
+        return look.line(mark, name, (f"{look.glyph('failed')} {text}", ERROR))
     used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
     parts: list[Part] = [
         mark,

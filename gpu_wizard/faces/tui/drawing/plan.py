@@ -8,7 +8,8 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from gpu_wizard.engine.progress import StageProgress, StepProgress
-from gpu_wizard.faces.tui.drawing.command import action_lines, cannot_be_undone, diff_lines
+from gpu_wizard.faces.risks import cannot_be_undone
+from gpu_wizard.faces.tui.drawing.command import action_lines, diff_lines
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,

@@ -96,10 +96,7 @@ class FinishScreen(WizardScreen):
         return summary(self.ui.shown, self.ui.pen(width), self.ui.saved_to)
 
     def _manifests(self) -> str:
-        setup = self.ui.setup
-        node = next((n for n in setup.nodes if n.name == self.ui.node), None) if setup else None
-        name = node.options.runtime_class.name if node else "nvidia"
-        return workloads(self.ui.words, name, self.ui.shown)
+        return workloads(self.ui.words, self.ui.shown)
 
     def action_scroll(self, by: int) -> None:
         """The text."""

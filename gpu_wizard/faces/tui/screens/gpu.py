@@ -63,9 +63,8 @@ class GpuScreen(WizardScreen):
 
     def _source(self) -> TelemetrySource | None:
         setup, make = self.ui.setup, self.ui.services.telemetry
-        node = next((n for n in setup.nodes if n.name == self.ui.node), None) if setup else None
         asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
-        return make(node.host, asker) if node is not None and make is not None else None
+        return make(setup, self.ui.node, asker) if setup is not None and make else None
 
     async def _sample(self, source: TelemetrySource) -> None:
         try:

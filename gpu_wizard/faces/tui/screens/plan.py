@@ -9,8 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
+from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.drawing import rail as rails
-from gpu_wizard.faces.tui.drawing.command import cannot_be_undone
 from gpu_wizard.faces.tui.drawing.plan import step_lines
 from gpu_wizard.faces.tui.look import (
     BODY,
