@@ -17,9 +17,10 @@ from gpu_wizard.knowledge.guide import (
     page,
     tables,
 )
+from gpu_wizard.knowledge.shellwords import tokens
 from gpu_wizard.knowledge.store import Kind, holding, names, said, table
 from gpu_wizard.knowledge.texts import Language, catalogue
-from gpu_wizard.knowledge.words import Word, explain_line, program_of
+from gpu_wizard.knowledge.words import explain_line, program_of
 
 _ALIASES = {
     "containerd": "runtime",
@@ -31,6 +32,10 @@ _ALIASES = {
     "labels": "labels",
     "plugin": "device-plugin",
     "runtimeclass": "runtime-class",
+    "heredoc": "<<'EOF'",
+    "here-document": "<<'EOF'",
+    "json-patch": "--type=json",
+    "jsonpath": "-o jsonpath=*",
 }
 """Other names of pages and tables; what is asked for by its own name is found before."""
 _TITLES = {
@@ -39,9 +44,6 @@ _TITLES = {
     "tables": ["Tables of keys and fields", "Таблицы ключей и полей"],
     "programs": ["Programs", "Программы"],
     "word": ["What {word} means", "Что значит {word}"],
-    "in": ["in {place}", "в {place}"],
-    "file": ["file", "файл"],
-    "code": ["message", "сообщение"],
     "event": ["Lines of --json", "Строки --json"],
     "hint": [
         "gpu-wizard explain TOPIC shows one of these; a whole command works too: gpu-wizard explain apt-get install -y",
@@ -84,7 +86,7 @@ def nearest(word: str) -> list[str]:
     known = [*PAGES, *_ALIASES, *names("commands"), *names("keys"), *names("fields")]
     for kind in ("keys", "fields"):
         known += [name for _, entry in holding(_kind(kind), "") for name in entry.get("names", {})]
-    return difflib.get_close_matches(word, known, 3, 0.6)
+    return difflib.get_close_matches(word, dict.fromkeys(known), 3, 0.6)
 
 
 def _single(word: str, language: Language) -> Page | None:
@@ -98,7 +100,8 @@ def _single(word: str, language: Language) -> Page | None:
         return exact
     found = tuple(_anywhere(word, language))
     if not found and name in _ALIASES:
-        return page(_ALIASES[name], language) or _table(_ALIASES[name], language)
+        other = _ALIASES[name]
+        return page(other, language) or _table(other, language) or _single(other, language)
     return _found(word, found, language)
 
 
@@ -149,18 +152,28 @@ def _table(name: str, language: Language) -> Page | None:
 
 def _anywhere(word: str, language: Language) -> Iterator[Row]:
     """Every meaning of one word: in commands, keys, fields, files and codes."""
+    pieces = tokens(word)
+    if pieces and pieces[0].kind != "word":
+        yield from (Row(_in(w.text, "shell"), w.meaning) for w in explain_line(word, language))
     for name, entry in holding("commands", word):
         for pattern, text in entry.get("words", {}).items():
-            if word in pattern.split(" ") or word in (pattern, pattern.rstrip("=*").rstrip(" *")):
-                yield Row(_in(_readable(pattern), name, language), said(text, language))
+            if name != "shell" and _is_word(word, pattern):
+                yield Row(_in(_readable(pattern), name), said(text, language))
     for kind in ("keys", "fields"):
         for name, entry in holding(_kind(kind), word.rpartition(".")[2] or word):
             for key, text in entry.get("names", {}).items():
-                if _is_key(word, key):
-                    yield Row(_in(key, entry.get("file") or name, language), said(text, language))
+                if name != "files" and _is_key(word, key):
+                    place = entry.get("file") or said(entry["title"], language)
+                    yield Row(_in(key, place), said(text, language))
     if word.startswith("/") and (told := meaning_of_file(word, language)):
-        yield Row(_in(word, said(_TITLES["file"], language), language), told)
+        yield Row(word, told)
     yield from _codes(word, language)
+
+
+def _is_word(word: str, pattern: str) -> bool:
+    """`-y`, `--ttl`, `--type=json`: the pattern itself, its fixed part, or one of its words."""
+    bare = pattern.rstrip("*").rstrip("= ")
+    return word == pattern or (bool(bare) and word == bare) or word in pattern.split(" ")
 
 
 def _is_key(word: str, key: str) -> bool:
@@ -177,9 +190,7 @@ def _codes(word: str, language: Language) -> Iterator[Row]:
         entry = entries.get(word)
         if entry:
             following = entry.get(f"next_{language}", "")
-            yield Row(
-                _in(word, kind, language), " ".join(filter(None, (entry[language], following)))
-            )
+            yield Row(_in(word, kind), " ".join(filter(None, (entry[language], following))))
 
 
 def _events(language: Language) -> Page:
@@ -187,8 +198,8 @@ def _events(language: Language) -> Page:
     return Page("events", said(_TITLES["event"], language), (Block("rows", rows=rows),))
 
 
-def _in(name: str, place: str, language: Language) -> str:
-    return f"{name}  ({said(_TITLES['in'], language).format(place=place)})"
+def _in(name: str, place: str) -> str:
+    return f"{name}  · {place}"
 
 
 def _text(kind: Kind, name: str, language: Language) -> str:
@@ -198,6 +209,3 @@ def _text(kind: Kind, name: str, language: Language) -> str:
 
 def _kind(name: str) -> Kind:
     return "keys" if name == "keys" else "fields"
-
-
-__all__ = ["Word", "find", "nearest", "overview"]

@@ -74,10 +74,12 @@ def program_of(word: str) -> Program | None:
 
 @cache
 def _ordered(name: str) -> tuple[str, ...]:
-    """The most telling patterns first: more words, then fewer stars, then longer."""
+    """The most telling patterns first: more words, then words as they stand, then the longer text."""
     program = program_of(name)
     patterns = program.patterns if program else ()
-    return tuple(sorted(patterns, key=lambda p: (-p.count(" "), p.count("*"), -len(p))))
+    return tuple(
+        sorted(patterns, key=lambda p: (-p.count(" "), "*" in p, -len(p.replace("*", ""))))
+    )
 
 
 def fits(pattern: str, word: str) -> bool:
@@ -99,10 +101,10 @@ class _Reader:
             return
         program = program_of(argv[0])
         if program is None:
-            yield Word(
-                argv[0], self._shell("f ()") if argv[0] in self._functions else "", program=True
-            )
-            yield from (Word(word, self._shell("f arguments")) for word in argv[1:])
+            is_defined = argv[0] in self._functions
+            yield Word(argv[0], self._shell("f ()") if is_defined else "", program=True)
+            told = self._shell("f arguments") if is_defined else ""
+            yield from (Word(word, told) for word in argv[1:])
             return
         yield Word(argv[0], said(program.entry["text"], self._language), program=True)
         yield from self._arguments(program, argv)
