@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .bed import Bed
@@ -24,7 +26,20 @@ def test_fresh_machine_becomes_proved_node_and_second_run_changes_nothing(
     assert bed.ready("gpu1")
     assert bed.allocatable("gpu1") == 1
 
+    mark = fresh.sh("date +%s.%N").strip()
     second = wizard.auto(setup)
 
     second.expect(0)
     assert second.of("step-started") == [], repr(second)
+    assert second.err == ""
+    assert counted(fresh, mark) == (1, 1)
+    # The control plane's kubeconfig is read while connecting; then the one survey.
+    assert counted(bed.server, mark) == (2, 2)
+
+
+def counted(machine: Machine, since: str) -> tuple[int, int]:
+    """Commands over SSH and uses of sudo by the product's user, sudo's own test of the password aside."""
+    out = machine.sh(f"journalctl --since @{since} -o cat --no-pager", user="root")
+    sessions = re.findall(r"^Starting session: command for (?:admin|ops) ", out, re.MULTILINE)
+    sudos = re.findall(r"^ +(?:admin|ops) : .*COMMAND=(?!/usr/bin/true)", out, re.MULTILINE)
+    return len(sessions), len(sudos)

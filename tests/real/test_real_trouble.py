@@ -52,7 +52,10 @@ def test_reboot_in_the_middle_is_sat_out(bed: Bed, fresh: Machine, wizard: Wizar
     setup = str(wizard.write_setup([fresh]))
 
     run = run_and_strike(
-        wizard, setup, ("stage-finished", "toolkit"), lambda: fresh.run("systemctl reboot")
+        wizard,
+        setup,
+        ("stage-finished", "toolkit"),
+        lambda: fresh.run("systemctl reboot --force --force"),
     )
 
     run.expect(0)
@@ -75,6 +78,9 @@ def test_cable_pulled_for_six_seconds(bed: Bed, fresh: Machine, wizard: Wizard) 
     assert run.err == ""
 
 
+@pytest.mark.xfail(
+    strict=True, reason="a stage that meets an API that is away ends the run at once"
+)
 def test_api_away_for_ten_seconds(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
     join(bed, fresh)
     install_toolkit(fresh)
