@@ -20,6 +20,9 @@ from gpu_wizard.model.errors import (
 )
 from gpu_wizard.model.fact import Unknown
 
+BUSY = (429, 502, 503)
+"""The request was not carried out; a moment later it may be. Source: Kubernetes API conventions, RFC 9110."""
+
 
 @dataclass(frozen=True)
 class HttpAnswer:
@@ -55,7 +58,7 @@ def unknown_of(answer: HttpAnswer) -> Unknown:
         401: "api-unauthorized",
         403: "api-forbidden",
         504: "api-timed-out",
-        503: "api-unreachable",
+        **dict.fromkeys(BUSY, "api-unreachable"),
     }
     return Unknown(
         codes.get(answer.status, "api-error"), f"{answer.status}: {answer.message}"[:500]
@@ -84,9 +87,13 @@ def error_of(answer: HttpAnswer, server: str, what: str) -> WizardError:
             return ConflictError(
                 "api-conflict", message, where, "Look at who owns the object, then run again."
             )
-        case 503:
+        case status if status in BUSY:
             return UnreachableError(
-                "api-unreachable", message, where, "Wait until the API server is ready."
+                "api-unreachable",
+                message,
+                where,
+                "Wait until the API server is ready.",
+                params={"reason": answer.message},
             )
         case 504:
             return TimedOutError(
@@ -94,3 +101,21 @@ def error_of(answer: HttpAnswer, server: str, what: str) -> WizardError:
             )
         case _:
             return CommandError("api-refused", message, where)
+
+
+def object_of(answer: HttpAnswer, server: str, what: str) -> dict[str, Any]:
+    """The object of an answer that is ok. Raises: WizardError: it is an error's, or holds no object.
+
+    A proxy before the API may answer 200 with a page of its own.
+    """
+    document = answer.document()
+    if answer.ok and isinstance(document, dict) and isinstance(document.get("metadata"), dict):
+        return document
+    if not answer.ok:
+        raise error_of(answer, server, what)
+    raise CommandError(
+        "api-error",
+        f"The API server's answer about {what} is no object: {answer.message}"[:800],
+        Where(host=server, command=what, status=answer.status),
+        "Look whether a proxy stands between here and the API server.",
+    )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from gpu_wizard.cluster.answers import HttpAnswer, error_of, unknown_from, unknown_of
+from gpu_wizard.cluster.answers import HttpAnswer, error_of, object_of, unknown_from, unknown_of
 from gpu_wizard.cluster.paths import path_of, query_of
 from gpu_wizard.model.action import ApplyObject, DeleteObject
 from gpu_wizard.model.errors import ConflictError, Where, WizardError
@@ -92,11 +92,12 @@ class KubeReader:
     async def _logs(self, ask: PodLogs) -> ClusterAnswer:
         selectors = {"fieldSelector": f"spec.nodeName={ask.node}", "labelSelector": ask.labels}
         pods = await self._connection.request("GET", path_of("Pod", ask.namespace or ""), selectors)
-        if not pods.ok:
-            return unknown_of(pods)
+        listed = _found(pods, single=False)
+        if not isinstance(listed, ObjectsFound):
+            return listed
         wanted = [
             (pod["metadata"], container["name"])
-            for pod in pods.document()["items"]
+            for pod in listed.objects
             for container in pod["spec"]["containers"]
             if ask.image_part in container["image"]
         ]
@@ -139,9 +140,7 @@ class KubeCluster(KubeReader):
         answer = await self._connection.request(
             "PATCH", path, query, json.loads(json.dumps(apply.manifest)), _APPLY
         )
-        if not answer.ok:
-            raise error_of(answer, self.server, what)
-        after = answer.document()
+        after = object_of(answer, self.server, what)
         return Applied(before, after, before is None or _content(before) != _content(after))
 
     async def delete(self, delete: DeleteObject) -> bool:
@@ -163,11 +162,7 @@ class KubeCluster(KubeReader):
 
     async def _object(self, path: str, what: str) -> dict[str, Any] | None:
         answer = await self._connection.request("GET", path)
-        if answer.status == 404:
-            return None
-        if not answer.ok:
-            raise error_of(answer, self.server, what)
-        return dict(answer.document())
+        return None if answer.status == 404 else object_of(answer, self.server, what)
 
 
 def _found(answer: HttpAnswer, *, single: bool) -> ClusterAnswer:

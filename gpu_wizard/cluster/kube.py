@@ -6,6 +6,7 @@ generated class leaves this file.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 import tempfile
@@ -19,7 +20,7 @@ import yaml
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.config import ConfigException, load_kube_config, load_kube_config_from_dict
 
-from gpu_wizard.cluster.answers import HttpAnswer
+from gpu_wizard.cluster.answers import BUSY, HttpAnswer
 from gpu_wizard.model.errors import (
     InputError,
     TimedOutError,
@@ -33,6 +34,9 @@ from gpu_wizard.model.secret import Secret
 FIELD_MANAGER = "gpu-wizard"
 REQUEST_SECONDS = 15.0
 """Bound of one request. With its store down a server says nothing for 60 s (recorded, j16)."""
+BUSY_TRIES = 3
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 2.0
+"""Seconds between two tries of a request that a busy server did not carry out."""
 
 
 async def from_file(path: str | None, context: str | None) -> KubeConnection:
@@ -135,21 +139,36 @@ class KubeConnection:
         body: Any = None,
         kind: str = "",
     ) -> HttpAnswer:
+        """Send one request; a server that is busy gets it again a moment later."""
+        parameters = [(key, value) for key, value in (query or {}).items() if value]
+        answer, pause = await self._send(method, path, parameters, body, kind)
+        for _ in range(BUSY_TRIES - 1):
+            if answer.status not in BUSY:
+                break
+            await asyncio.sleep(pause)
+            answer, pause = await self._send(method, path, parameters, body, kind)
+        return answer
+
+    async def _send(
+        self, method: str, path: str, query: list[tuple[str, str]], body: Any, kind: str
+    ) -> tuple[HttpAnswer, float]:
+        """The answer, and the seconds after which the server wants to be asked again."""
         headers = {"Accept": "application/json, */*", "Content-Type": kind or "application/json"}
         try:
             response = await self._client.call_api(
                 path,
                 method,
-                query_params=[(key, value) for key, value in (query or {}).items() if value],
+                query_params=query,
                 header_params=headers,
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=self._seconds,
             )
-            return HttpAnswer(response.status, await response.read())
+            answer = HttpAnswer(response.status, await response.read())
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as error:
             raise self._edge_error(error) from error
+        return answer, _pause(response.headers.get("Retry-After", ""))
 
     def _edge_error(self, error: Exception) -> WizardError:
         where = Where(host=self.server)
@@ -169,3 +188,8 @@ class KubeConnection:
         )
         message = f"The API server does not answer: {reason}."
         return UnreachableError("api-unreachable", message, where, params={"reason": reason})
+
+
+def _pause(retry_after: str) -> float:
+    """Seconds until a busy server is asked again: as it says, within bounds."""
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdigit() else SHORTEST_PAUSE

@@ -76,12 +76,20 @@ class Performer:
         return finished
 
     async def take_back(self, step: Step, performed: Performed, heard: Heard) -> None:
-        """Take back one performed step. Raises: WizardError."""
+        """Take back one performed step. Raises: WizardError: the first, after all of its actions were tried."""
+        first: WizardError | None = None
         for action in performed.inverse:
             undo = Step(f"{step.id}.undo", action)
             entry = self.journal.begin(self.node.name, self.stage, undo)
-            await self._undo(action, heard)
-            self.journal.end(entry, "undone", None)
+            try:
+                await self._undo(action, heard)
+            except WizardError as error:
+                self.journal.end(entry, "failed", error.where.status)
+                first = first or error
+            else:
+                self.journal.end(entry, "undone", None)
+        if first is not None:
+            raise first
 
     async def _act(self, step: Step, entry: int, heard: Heard) -> Performed:
         match step.action:

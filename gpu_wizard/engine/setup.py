@@ -47,20 +47,28 @@ class Course:
 async def run_setup(
     targets: Sequence[Target], course: Course, face: Face, journal: Journal, folder: str = ""
 ) -> SetupFinished:
-    """Set up every target in order. The first failure ends the run unless `keep_going`. Raises no WizardError."""
+    """Set up every target in order. The first failure ends the run unless `keep_going`. Raises no WizardError.
+
+    Whatever happens, each node that was begun gets its `NodeFinished` and the run its `SetupFinished`.
+    """
     finished: list[NodeFinished] = []
+    stopped = False
     try:
         for target in targets:
+            stopped = face.stop_requested()
+            if stopped:
+                break
             finished.append(await _one(target, course, face, journal))
             if finished[-1].outcome == "stopped" or (
                 finished[-1].outcome == "failed" and not course.keep_going
             ):
                 break
     except asyncio.CancelledError:
-        ended = _ended(targets, finished, course, folder, stopped=True)
-        await face.show(ended)
-        return ended
-    ended = _ended(targets, finished, course, folder, stopped=False)
+        stopped = True
+    except Exception:
+        await face.show(_ended(targets, finished, course, folder, stopped=False))
+        raise
+    ended = _ended(targets, finished, course, folder, stopped=stopped)
     await face.show(ended)
     return ended
 
@@ -94,16 +102,36 @@ async def _one(target: Target, course: Course, face: Face, journal: Journal) -> 
     """One node, from connecting to its end; its connections are closed whatever happens."""
     name = target.spec.node
     node: Node | None = None
+    run: _NodeRun | None = None
     try:
         spec, node = await target.connect()
-        finished = await _NodeRun(NodeState(node, spec, face, journal), course).run()
+        run = _NodeRun(NodeState(node, spec, face, journal), course)
+        finished = await run.run()
     except WizardError as error:
-        finished = NodeFinished(node=name, outcome="failed", states={}, changes=0, error=error)
+        finished = _cut_short(name, run, "failed", error)
+    except asyncio.CancelledError:
+        # Abandoned: the run ends with this node, and its end is told as every other's.
+        finished = _cut_short(name, run, "stopped")
+    except Exception:
+        await face.show(_cut_short(name, run, "failed"))
+        raise
     finally:
         if node is not None:
             await _close(node)
     await face.show(finished)
     return finished
+
+
+def _cut_short(
+    name: str, run: _NodeRun | None, outcome: Outcome, error: WizardError | None = None
+) -> NodeFinished:
+    """The end of a node that did not get to its own end, with what was changed until then."""
+    finished = (
+        run.finished(outcome)
+        if run
+        else NodeFinished(node=name, outcome=outcome, states={}, changes=0)
+    )
+    return replace(finished, error=error)
 
 
 async def _close(node: Node) -> None:
@@ -123,6 +151,9 @@ class _NodeRun:
         await self.state.look(*self.course.stages, self.course.proof)
         for stage in self.course.stages:
             self.assessments[stage.id] = await self.state.assess(stage)
+        if self.state.face.stop_requested():
+            await self._proof_not_run()
+            return self.finished("stopped")
         return await (self._plan() if self.course.plan_only else self._act())
 
     async def _plan(self) -> NodeFinished:
@@ -147,18 +178,18 @@ class _NodeRun:
             provisional = provisional or assessment.state != "done"
         await self._proof_not_run()
         bad = any(a.state in ("blocked", "unknown") for a in self._judged().values())
-        return self._finished("failed" if bad else "done", planned)
+        return self.finished("failed" if bad else "done", planned)
 
     async def _act(self) -> NodeFinished:
         for stage in self.course.stages:
             if self.state.face.stop_requested():
-                return self._finished("stopped")
+                return self.finished("stopped")
             if self.assessments[stage.id].state == "done" and self.state.is_fresh(stage):
                 continue
             outcome, self.assessments[stage.id] = await StageRun(self.state, stage).run()
             if outcome in ("failed", "stopped"):
                 await self._proof_not_run()
-                return self._finished(outcome)
+                return self.finished(outcome)
         return await self._prove()
 
     async def _prove(self) -> NodeFinished:
@@ -166,11 +197,11 @@ class _NodeRun:
         wanted = self.state.changes or self.course.prove or self._was_cut_off()
         if not self.course.whole or not wanted:
             await self._proof_not_run()
-            return self._finished(self._outcome())
+            return self.finished(self._outcome())
         self.state.spec = replace(self.state.spec, prove=True)
         self.state.touched()
         outcome, self.assessments[proof.id] = await StageRun(self.state, proof).run()
-        return self._finished("stopped" if outcome == "stopped" else self._outcome())
+        return self.finished("stopped" if outcome == "stopped" else self._outcome())
 
     def _was_cut_off(self) -> bool:
         """Whether an earlier run left its proof unfinished: without a wish for one it is needed then alone."""
@@ -190,7 +221,8 @@ class _NodeRun:
     def _outcome(self) -> Outcome:
         return "done" if all(a.state == "done" for a in self._judged().values()) else "failed"
 
-    def _finished(self, outcome: Outcome, planned: int = 0) -> NodeFinished:
+    def finished(self, outcome: Outcome, planned: int = 0) -> NodeFinished:
+        """The node's end as it stands now."""
         return NodeFinished(
             node=self.state.node.name,
             outcome=outcome,

@@ -65,11 +65,12 @@ class StageRun:
             self.state.touched()
 
     async def _attempt(self) -> tuple[StageOutcome, Assessment]:
-        if not self.state.is_fresh(self.stage):
-            await self._look()
-        assessment = await self.state.assess(self.stage)
+        assessment = self.state.judged(self.stage)
         outcome: StageOutcome
         try:
+            if not self.state.is_fresh(self.stage):
+                await self._look()
+            assessment = await self.state.assess(self.stage)
             outcome, assessment = await self._rounds(assessment)
         except Stopped:
             outcome = "stopped"
@@ -80,7 +81,8 @@ class StageRun:
                 await asyncio.shield(self._steps.take_back())
             raise
         if outcome in ("failed", "stopped") or self.stage.undo_at_once:
-            self._error = await self._steps.take_back() or self._error
+            undo_error = await self._steps.take_back()
+            self._error = self._error or undo_error
         return outcome, assessment
 
     async def _rounds(self, assessment: Assessment) -> tuple[StageOutcome, Assessment]:
@@ -88,17 +90,32 @@ class StageRun:
         assessment = await self._answered(assessment)
         if assessment.settling:
             assessment = await self._answered(await self._settled())
+        rounds = 0
         while assessment.state == "needed":
             plan = self.state.plan(self.stage)
-            if plan in self._tried or not plan or len(self._tried) >= ROUNDS:
+            if plan in self._tried or not plan or rounds >= ROUNDS:
                 return "failed", assessment
             choice, plan = await self._approved(plan)
             if choice != "approve":
                 return ("skipped" if choice == "skip" else "stopped"), assessment
-            self._tried.append(plan)
-            await self._steps.perform_all(plan)
-            assessment = await self._answered(await self._settled())
+            rounds += 1
+            await self._performed(plan)
+            assessment = await self._answered(self.state.judged(self.stage))
+        if assessment.state != "done":
+            self._error = self._error or self._steps.lost
         return ("done" if assessment.state == "done" else "failed"), assessment
+
+    async def _performed(self, plan: Plan) -> None:
+        """Perform a plan and give the world time; one that was cut off may be tried once more."""
+        self._tried.append(plan)
+        ending = await self._steps.perform_all(plan)
+        if ending == "api-lost":
+            # Nothing goes on without us: as soon as the API is back the same plan fits again.
+            self._tried.remove(plan)
+        await self._settled()
+        if ending == "host-lost":
+            # Its command may go on without us: the time to settle is left to it first.
+            self._tried.remove(plan)
 
     async def _answered(self, assessment: Assessment) -> Assessment:
         """The assessment with every question that it raised answered, or as it was."""

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from gpu_wizard.engine.perform import Performed, Performer
 from gpu_wizard.engine.state import NodeState
 from gpu_wizard.facts.identity import BOOT_ID, BOOT_ID_FILE
-from gpu_wizard.model.action import Plan, Run, Step
+from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, Run, Step
 from gpu_wizard.model.errors import TimedOutError, UnreachableError, WizardError
 from gpu_wizard.model.events import (
     ConnectionLost,
@@ -32,6 +32,8 @@ QUIET_SECONDS = 30.0
 RECONNECT_SECONDS = 120.0
 REBOOT_SECONDS = 600.0
 TAIL_LINES = 40
+Ending: TypeAlias = Literal["whole", "host-lost", "api-lost"]
+"""How a plan ended: performed as a whole, or cut off; a command may then still run, an API request may not."""
 
 
 class Stopped(Exception):  # noqa: N818 - the person's wish, not an error
@@ -52,10 +54,12 @@ class StepRunner:
         self._performer = Performer(state.node, state.journal, state.spec.run_id, stage.id)
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._heard_at = 0.0
+        self.lost: WizardError | None = None
+        """Why a host or the API was last given up under a step."""
         self._place = _Place(node=state.node.name, stage=stage.id)
 
-    async def perform_all(self, plan: Plan) -> None:
-        """Perform the steps in order; returns early after a lost connection, the node is then to be asked afresh.
+    async def perform_all(self, plan: Plan) -> Ending:
+        """Perform the steps in order; ends early where a host or the API went away, the node is then asked afresh.
 
         Raises: Stopped: before a step; WizardError: a step failed.
         """
@@ -65,8 +69,10 @@ class StepRunner:
                 raise Stopped
             await self.state.face.show(StepStarted(**self._place, step=step, number=number))
             self.state.touched()
-            if not await self._step(step):
-                return
+            ending = await self._step(step)
+            if ending != "whole":
+                return ending
+        return "whole"
 
     async def take_back(self) -> WizardError | None:
         """Take back what must not stay, newest first; the first error, after all were tried."""
@@ -80,6 +86,7 @@ class StepRunner:
                 await self._performer.take_back(step, performed, self._hearer(step))
             except WizardError as error:
                 first = first or error
+                await self._failed(step, error)
                 continue
             if performed.changed and not self.stage.undo_at_once:
                 self.state.changes -= 1
@@ -100,8 +107,8 @@ class StepRunner:
             ConnectionRestored(**self._place, host=host.name, seconds=seconds)
         )
 
-    async def _step(self, step: Step) -> bool:
-        """Perform one step; False where the connection was lost under it."""
+    async def _step(self, step: Step) -> Ending:
+        """Perform one step, and say whether host or API went away under it."""
         boot = await self._boot_id() if _reboots(step) else ""
         try:
             performed = await self._listening(
@@ -109,8 +116,11 @@ class StepRunner:
             )
         except UnreachableError as error:
             await self._failed(step, error)
+            self.lost = error
+            if isinstance(step.action, ApplyObject | DeleteObject):
+                return "api-lost"
             await self.reconnect()
-            return False
+            return "host-lost"
         except WizardError as error:
             error.lines = error.lines or tuple(self._tail)
             await self._failed(step, error)
@@ -122,7 +132,7 @@ class StepRunner:
         await self._finished(step, performed)
         if _reboots(step):
             await self._rebooted(boot)
-        return True
+        return "whole"
 
     def _hearer(self, step: Step) -> Callable[[Chunk], Awaitable[None]]:
         async def heard(chunk: Chunk) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from gpu_wizard.cluster.answers import HttpAnswer
 from gpu_wizard.cluster.api import KubeCluster
 from gpu_wizard.cluster.kube import from_file, from_secret
 from gpu_wizard.facts.manifests import runtime_class_manifest
@@ -27,7 +28,7 @@ from gpu_wizard.model.errors import (
     WizardError,
 )
 from gpu_wizard.model.fact import Unknown
-from gpu_wizard.model.question import ApiGet, Objects, ObjectsFound, PodLogs
+from gpu_wizard.model.question import ApiGet, ClusterAsk, Objects, ObjectsFound, PodLogs
 from gpu_wizard.model.secret import Secret
 
 NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "gpu-1", "labels": {"a": "b"}}}
@@ -218,3 +219,54 @@ async def test_a_file_and_its_context(server: ClusterServer, tmp_path: Path) -> 
         await from_file(str(path), "no-such-context")
     with pytest.raises(InputError):
         await from_file(str(tmp_path / "nope"), None)
+
+
+async def test_a_busy_server_is_asked_again(server: ClusterServer, cluster: KubeCluster) -> None:
+    server.api.ready = False
+    asyncio.get_running_loop().call_later(0.2, setattr, server.api, "ready", True)
+    (answer,) = await cluster.ask([Objects("Node", name="gpu-1")])
+    assert isinstance(answer, ObjectsFound)
+    server.api.ready = False
+    with pytest.raises(UnreachableError) as caught:
+        await cluster.apply(ApplyObject(runtime_class_manifest("nvidia")))
+    assert caught.value.code == "api-unreachable"
+
+
+class Proxy:
+    """A connection that ends at something that is no API server."""
+
+    server = "https://proxy.example"
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self._answer = HttpAnswer(status, body)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        kind: str = "",
+    ) -> HttpAnswer:
+        return self._answer
+
+    async def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 418, 429, 500])
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"null", b"{}", b'"\xff"'])
+async def test_a_page_of_a_proxy_is_an_error_and_no_crash(status: int, body: bytes) -> None:
+    cluster = KubeCluster(Proxy(status, body))
+    asks: list[ClusterAsk] = [
+        Objects("Pod"),
+        Objects("Node", name="x"),
+        PodLogs("n", "x"),
+        ApiGet("/version"),
+    ]
+    assert len(await cluster.ask(asks)) == len(asks)
+    with pytest.raises(WizardError):
+        await cluster.apply(ApplyObject(runtime_class_manifest("nvidia")))
+    if status != 404:
+        with pytest.raises(WizardError):
+            await cluster.delete(DeleteObject("RuntimeClass", "nvidia"))
