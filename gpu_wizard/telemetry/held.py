@@ -11,6 +11,7 @@ from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.line import Stream
 from gpu_wizard.telemetry.newest import Newest
 
+BEAT = b".\n"
 BEAT_SECONDS = 20.0
 """How often the command is told that its reader is still there."""
 STATUS_SECONDS = 5.0
@@ -102,4 +103,4 @@ class Held:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            await self._process.write(b".\n")
+            await self._process.write(BEAT)

@@ -51,7 +51,7 @@ def parcel(every_seconds: float) -> Parcel:
         f"parts=zlib.decompress(sys.stdin.buffer.read({len(content)})).split(b'\\0')\n"
         "exec(parts[0])"
     )
-    inner = f"{PATH_SETTING}exec python3 -I -c {shlex.quote(boot)}"
+    inner = f"{PATH_SETTING}exec python3 -IS -c {shlex.quote(boot)}"
     return Parcel(f"exec sh -c {shlex.quote(inner)}", content)
 
 

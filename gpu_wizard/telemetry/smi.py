@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 
 from gpu_wizard.model.sample import GpuSample, Sample
-from gpu_wizard.telemetry.held import Held, Open
+from gpu_wizard.telemetry.held import BEAT, Held, Open
 from gpu_wizard.telemetry.nvml_codes import DRIVER_FAILURES, reasons_of
 from gpu_wizard.telemetry.parcel import PATH_SETTING
 
@@ -83,6 +83,7 @@ class SmiTelemetry:
             held = Held(await self._open(_command(self._fields, every_seconds)))
             rows, said = _Rows(self._fields), ""
             try:
+                await held.send(BEAT)
                 while (line := await held.line()) is not None:
                     text = line.decode(errors="replace")
                     if sample := rows.add(text):
@@ -122,14 +123,15 @@ class SmiTelemetry:
 def _command(fields: tuple[str, ...], every: float) -> str:
     """nvidia-smi, and beside it a watcher that ends it when standard input closes or nothing comes for 90 s.
 
-    By itself it would go on until its next write, or for ever where the connection hangs.
+    By itself it would go on until its next write, or for ever where the connection hangs. A shell whose background
+    jobs can't read (it hears no first line) does without.
     """
     query = f"--query-gpu={','.join(fields)} --format=csv,noheader,nounits -lms {max(1, round(every * 1000))}"
-    watch = 'while [ -n "$(timeout 90 head -n 1 <&3 2>/dev/null)" ]; do :; done; kill "$$"'
     script = (
         f"{PATH_SETTING}command -v nvidia-smi >/dev/null || exit 127\n"
         'command -v timeout >/dev/null || timeout() { shift; "$@"; }\n'
-        f"exec 3<&0\n{{ {watch}; }} >/dev/null 2>&1 &\n"
+        'hear() { [ -n "$(timeout 90 head -n 1 <&3 2>/dev/null)" ]; }\n'
+        'exec 3<&0\n{ hear && { while hear; do :; done; kill "$$"; }; } >/dev/null 2>&1 &\n'
         f"exec nvidia-smi {query} </dev/null 3<&-"
     )
     return f"exec sh -c {shlex.quote(script)}"

@@ -35,7 +35,7 @@ static int state(void *handle) {
 int nvmlInitWithFlags(u32 flags) { (void)flags; return (int)value("init", 0); }
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int code) { (void)code; return "fake"; }
-int nvmlSystemGetDriverVersion(char *text, u32 size) { snprintf(text, size, "580.159.%02ld", value("driver", 4)); return 0; }
+int nvmlSystemGetDriverVersion(char *text, u32 size) { snprintf(text, size, "%d.159.04", BRANCH); return 0; }
 int nvmlDeviceGetCount_v2(u32 *count) { *count = (u32)(value("cards", 1) - value("dropped", 0)); return 0; }
 int nvmlDeviceGetHandleByIndex_v2(u32 index, struct card **handle) {
   cards[index].index = index;
