@@ -184,6 +184,26 @@ async def main():
             lines = [json.dumps(asdict(s)) for _, s in many]
             (OUT / f"{name}.jsonl").write_text(anonymous("\n".join(lines) + "\n"))
         (OUT / "plain.txt").write_text(anonymous("".join(f"{a:.3f}\n{o}" for a, o in shots)))
+        for words in (
+            ["-I", "-c", "pass"],
+            ["-IS", "-c", "pass"],
+            ["-IS", "-c", "import pynvml"],
+            [
+                "-I",
+                "-c",
+                "import sys; sys.path[:0] = ['/tmp/site']; sys.dont_write_bytecode = True; import pynvml, time; t = time.perf_counter(); pynvml.nvmlInit(); print('nvmlInit', time.perf_counter() - t)",
+            ],
+        ):
+            start = time.perf_counter()
+            ran = subprocess.run(["python3", *words], capture_output=True, text=True)
+            print(
+                "python3",
+                words[0],
+                words[-1][-60:],
+                round(1000 * (time.perf_counter() - start)),
+                "ms",
+                ran.stdout.strip(),
+            )
         print("== first sample, ms after the channel is asked for (connection stands)")
         for name, source in (
             ("sent", RemoteTelemetry(transport.open)),
@@ -195,6 +215,7 @@ async def main():
                 async with aclosing(source.samples(1.0)) as samples:
                     await anext(samples)
                     times.append(1000 * (time.perf_counter() - start))
+                await asyncio.sleep(0.5)
             print(name, [round(t) for t in times])
         for name, source, every in (
             ("sent 10 Hz", RemoteTelemetry(transport.open), 0.1),

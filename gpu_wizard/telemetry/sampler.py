@@ -227,7 +227,8 @@ class Sampler:
         self._xids.watch([(card.handle, card.bus) for card in found if not card.failure])
 
     def _take_cards(self, slow: bool) -> list[dict[str, Any]]:
-        self._xids.look()
+        if slow:
+            self._xids.look()
         gpus = [card.take(self._processes, slow) for card in self._cards]
         for card, gpu in zip(self._cards, gpus):  # noqa: B905 - Python 3.10 brought `strict`; one is made of the other
             xid = self._xids.newest.get(card.bus)

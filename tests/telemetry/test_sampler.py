@@ -18,13 +18,18 @@ from tests.telemetry.conftest import Cards
 NO_LOG = "/nonexistent/kmsg"
 
 
-@pytest.fixture
-def sampler(cards: Cards, library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sampler]:
-    """A sampler in this process, which asks everything at each sample and looks for lost cards at once."""
+@pytest.fixture(autouse=True)
+def eager(cards: Cards, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is asked at each sample, and lost cards are looked for at once."""
     # The loader takes a library that is loaded already for one of its name.
     ctypes.CDLL(str(library))
     monkeypatch.setattr(module, "SLOW_SECONDS", 0.0)
     monkeypatch.setattr(module, "REOPEN_SECONDS", 0.0)
+
+
+@pytest.fixture
+def sampler() -> Iterator[Sampler]:
+    """A sampler in this process."""
     made = Sampler(NO_LOG)
     yield made
     made.close()
@@ -152,8 +157,7 @@ def test_an_xid_is_heard_from_nvml_where_the_kernel_log_is_closed(
     assert [gpu["xid"] for gpu in sampler.take()["gpus"]] == [31]
 
 
-def test_an_xid_is_heard_from_the_kernel_log(cards: Cards, library: Path, tmp_path: Path) -> None:
-    ctypes.CDLL(str(library))
+def test_an_xid_is_heard_from_the_kernel_log(cards: Cards, tmp_path: Path) -> None:
     log = tmp_path / "kmsg"
     log.write_bytes(b"4,1,1,-;NVRM: Xid (PCI:0000:06:00): 13, pid=7, name=old\n")
     cards.say(events=0)
@@ -168,9 +172,7 @@ def test_an_xid_is_heard_from_the_kernel_log(cards: Cards, library: Path, tmp_pa
         sampler.close()
 
 
-def test_a_failed_card_is_told_with_the_xid_from_before(
-    sampler: Sampler, cards: Cards, tmp_path: Path
-) -> None:
+def test_a_failed_card_is_told_with_the_xid_from_before(cards: Cards, tmp_path: Path) -> None:
     log = tmp_path / "kmsg"
     log.write_bytes(b"3,1,1,-;NVRM: Xid (PCI:0000:06:00): 79, GPU has fallen off the bus.\n")
     cards.say(events=0)
