@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 
 from gpu_wizard.cli.exits import Exit
-from gpu_wizard.faces.wording import error_lines
 from gpu_wizard.model.errors import InputError, WizardError
 
 
@@ -18,6 +15,8 @@ def dispatch(arguments: argparse.Namespace) -> Exit | int:
     try:
         return _carry_out(arguments)
     except WizardError as error:
+        from gpu_wizard.faces.wording import error_lines
+
         for line in error_lines(error, getattr(arguments, "lang", "en")):
             print(line, file=sys.stderr)
         return Exit.USAGE if isinstance(error, InputError) else Exit.FAILED
@@ -58,7 +57,11 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.faces.check_config import check_config
 
             return check_config(
-                Path(arguments.file), arguments.containerd, arguments.root, as_json=arguments.json, language=arguments.lang
+                Path(arguments.file),
+                arguments.containerd,
+                arguments.root,
+                as_json=arguments.json,
+                language=arguments.lang,
             )
         case _:
             from gpu_wizard.cli.arguments import parser
@@ -69,7 +72,7 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
 
 
 def _top(arguments: argparse.Namespace) -> Exit | int:
-    if not arguments.auto:
+    if arguments.auto is None:
         from gpu_wizard.cli.tui import interactive
 
         return interactive(arguments)
@@ -91,6 +94,9 @@ def _init(arguments: argparse.Namespace) -> Exit:
 
 def _report() -> Path:
     """Where a crash is written for whoever mends it: the stack without values."""
+    import tempfile
+    import traceback
+
     from platformdirs import user_state_path
 
     folder = user_state_path("gpu-wizard") / "reports"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,10 @@ def _commented(line: str, comment: str, blank: str) -> Iterator[str]:
     elif len(line) + len(comment) + 2 <= WIDTH:
         yield f"{line}  {comment}"
     else:
-        yield from (f"{blank}{comment}", line)
+        yield from (
+            f"{blank}# {part}" for part in textwrap.wrap(comment[2:], WIDTH - len(blank) - 2)
+        )
+        yield line
 
 
 def _item(item: Mapping[str, Any], depth: int, tell: _Comments) -> Iterator[str]:

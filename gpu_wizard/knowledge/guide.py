@@ -5,20 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
 
-from gpu_wizard.knowledge.store import document, names, said, table
+from gpu_wizard.knowledge.store import Kind, document, entries, heading, names, said, table
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.knowledge.words import Word, explain_command, explain_line, fits
 
-Kind = Literal["heading", "text", "drawing", "command", "file", "output", "rows"]
+BlockKind = Literal["heading", "text", "drawing", "command", "file", "output", "rows"]
 STAGE_PAGES = (
     *("join", "driver", "toolkit", "runtime", "device-plugin"),
     *("runtime-class", "plugin-runtime", "labels", "proof"),
 )
 PAGES = ("theory", *STAGE_PAGES, "versions", "next", "undo", "guide")
-_TABLES = (("keys", "names"), ("fields", "names"))
+TABLES: tuple[Kind, ...] = ("keys", "fields")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Block:
     `place`: where a command runs (`server`, `node`, `kubectl`), or a file's path.
     """
 
-    kind: Kind
+    kind: BlockKind
     text: str = ""
     code: str = ""
     place: str = ""
@@ -70,20 +69,20 @@ def contents(language: Language = "en") -> tuple[Row, ...]:
 def meaning(reference: str, language: Language = "en") -> str:
     """What `table:name` means, of keys or of fields; "" where nothing is told of it."""
     where, _, name = reference.partition(":")
-    for kind, part in _TABLES:
-        entries = (table(kind, where) or {}).get(part, {})  # type: ignore[arg-type] # a literal above
-        if name in entries:
-            return said(entries[name], language)
+    for kind in TABLES:
+        told = (table(kind, where) or {}).get("names", {})
+        if name in told:
+            return said(told[name], language)
     return ""
 
 
 def meaning_of_file(path: str, language: Language = "en") -> str:
     """What a file or directory is for; patterns stand for many."""
-    entries: Mapping[str, Any] = (table("fields", "files") or {}).get("names", {})
-    if path in entries:
-        return said(entries[path], language)
-    best = max((p for p in entries if "*" in p and fits(p, path)), key=len, default="")
-    return said(entries.get(best), language)
+    told: Mapping[str, Any] = (table("fields", "files") or {}).get("names", {})
+    if path in told:
+        return said(told[path], language)
+    best = max((p for p in told if "*" in p and fits(p, path)), key=len, default="")
+    return said(told.get(best), language)
 
 
 def as_typed(argv: Sequence[str]) -> str:
@@ -142,9 +141,9 @@ class _Writer:
     def _program(self) -> Iterator[Block]:
         """What gpu-wizard itself asks and does here, taken from the program (see tests/knowledge)."""
         for part in ("asked", "done"):
-            mine = [entry for entry in _recorded(part) if entry["stage"] == self._topic]
+            mine = entries("program", part, self._topic)
             if mine:
-                yield Block("heading", said(_headings()[part], self._language))
+                yield Block("heading", said(heading("program", "heading")[part], self._language))
             yield from (self._entry(entry) for entry in mine)
 
     def _entry(self, entry: Mapping[str, Any]) -> Block:
@@ -172,22 +171,10 @@ def _row(word: Word) -> Row:
     return Row(word.text, word.meaning, word.depth)
 
 
-@cache
-def _recorded(part: str) -> list[Mapping[str, Any]]:
-    content: list[Mapping[str, Any]] = (document("pages", "program") or {}).get(part, [])
-    return content
-
-
-def _headings() -> Mapping[str, Any]:
-    headings: Mapping[str, Any] = (document("pages", "program") or {})["heading"]
-    return headings
-
-
 def tables(language: Language = "en") -> tuple[Row, ...]:
     """The tables of keys and fields: name and title."""
-    kinds = ("keys", "fields")
     return tuple(
-        Row(name, said((table(kind, name) or {}).get("title"), language))  # type: ignore[arg-type] # as above
-        for kind in kinds
-        for name in names(kind)  # type: ignore[arg-type] # as above
+        Row(name, said((table(kind, name) or {}).get("title"), language))
+        for kind in TABLES
+        for name in names(kind)
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from gpu_wizard.knowledge.guide import (
     PAGES,
+    TABLES,
     Block,
     Page,
     Row,
@@ -84,8 +85,8 @@ def overview(language: Language = "en") -> Page:
 def nearest(word: str) -> list[str]:
     """Known names that look like it."""
     known = [*PAGES, *_ALIASES, *names("commands"), *names("keys"), *names("fields")]
-    for kind in ("keys", "fields"):
-        known += [name for _, entry in holding(_kind(kind), "") for name in entry.get("names", {})]
+    for kind in TABLES:
+        known += [name for _, entry in holding(kind, "") for name in entry.get("names", {})]
     return difflib.get_close_matches(word, dict.fromkeys(known), 3, 0.6)
 
 
@@ -95,13 +96,15 @@ def _single(word: str, language: Language) -> Page | None:
         return page(name, language)
     if name == "events":
         return _events(language)
+    if _ALIASES.get(name) in PAGES:
+        return page(_ALIASES[name], language)
     exact = _program(word, language) or _table(word, language)
     if exact:
         return exact
     found = tuple(_anywhere(word, language))
     if not found and name in _ALIASES:
         other = _ALIASES[name]
-        return page(other, language) or _table(other, language) or _single(other, language)
+        return _table(other, language) or _single(other, language)
     return _found(word, found, language)
 
 
@@ -128,7 +131,9 @@ def _program(name: str, language: Language) -> Page | None:
         Row(_readable(word), said(text, language)) for word, text in program.patterns.items()
     )
     about = Block("text", said(program.entry["text"], language))
-    return Page(program.name, program.name, (about, Block("rows", rows=rows)))
+    answers = _table(program.name, language)
+    fields = (Block("heading", answers.title), *answers.blocks) if answers else ()
+    return Page(program.name, program.name, (about, Block("rows", rows=rows), *fields))
 
 
 def _readable(pattern: str) -> str:
@@ -138,8 +143,8 @@ def _readable(pattern: str) -> str:
 
 def _table(name: str, language: Language) -> Page | None:
     """A whole table of keys or fields."""
-    for kind in ("keys", "fields"):
-        entry = table(_kind(kind), name)
+    for kind in TABLES:
+        entry = table(kind, name)
         if entry is not None:
             rows = tuple(Row(key, said(text, language)) for key, text in entry["names"].items())
             return Page(
@@ -159,8 +164,8 @@ def _anywhere(word: str, language: Language) -> Iterator[Row]:
         for pattern, text in entry.get("words", {}).items():
             if name != "shell" and _is_word(word, pattern):
                 yield Row(_in(_readable(pattern), name), said(text, language))
-    for kind in ("keys", "fields"):
-        for name, entry in holding(_kind(kind), word.rpartition(".")[2] or word):
+    for kind in TABLES:
+        for name, entry in holding(kind, word.rpartition(".")[2] or word):
             for key, text in entry.get("names", {}).items():
                 if name != "files" and _is_key(word, key):
                     place = entry.get("file") or said(entry["title"], language)
@@ -205,7 +210,3 @@ def _in(name: str, place: str) -> str:
 def _text(kind: Kind, name: str, language: Language) -> str:
     entry: Mapping[str, Any] = table(kind, name) or {}
     return said(entry.get("text"), language)
-
-
-def _kind(name: str) -> Kind:
-    return "keys" if name == "keys" else "fields"

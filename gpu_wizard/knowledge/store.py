@@ -10,13 +10,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from gpu_wizard.knowledge.texts import Language
 
 Kind = Literal["commands", "keys", "fields", "pages"]
-_ROOT = resources.files("gpu_wizard.knowledge")
+_ROOT = Path(__file__).parent
 _HEADER = re.compile(r"^\[\"?([^\]\".]+(?:\.[^\]\".]+)*?)\"?\]$", re.MULTILINE)
 
 
@@ -30,12 +30,8 @@ def said(pair: object, language: Language) -> str:
 @cache
 def _raw(kind: Kind) -> Mapping[str, str]:
     """File name without its suffix → text."""
-    files = sorted((_ROOT / kind).iterdir(), key=lambda each: each.name)
-    return {
-        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
-        for file in files
-        if file.name.endswith(".toml")
-    }
+    files = sorted((_ROOT / kind).glob("*.toml"))
+    return {file.stem: file.read_text(encoding="utf-8") for file in files}
 
 
 @cache
@@ -61,13 +57,35 @@ def _tables(text: str) -> Iterator[str]:
             yield match[1]
 
 
+@cache
 def table(kind: Kind, name: str) -> Mapping[str, Any] | None:
-    """One table of any file of a kind, None where there is none."""
-    for file, text in _raw(kind).items():
-        if name in _tables(text):
-            value: Mapping[str, Any] = _parsed(kind, file)[name]
+    """One table of any file of a kind, None where there is none; the rest of its file is not parsed."""
+    quoted = re.escape(name)
+    section = re.compile(
+        rf"^\[\"?{quoted}\"?\]$.*?(?=^\[(?!\"?{quoted}\"?\.)|\Z)", re.MULTILINE | re.DOTALL
+    )
+    for text in _raw(kind).values():
+        match = section.search(text)
+        if match is not None:
+            value: Mapping[str, Any] = tomllib.loads(match[0])[name]
             return value
     return None
+
+
+@cache
+def entries(file: str, part: str, stage: str) -> tuple[Mapping[str, Any], ...]:
+    """The entries `[[part]]` of one stage in a file of pages; the others are not parsed."""
+    blocks = re.split(r"^(?=\[\[)", _raw("pages").get(file, ""), flags=re.MULTILINE)
+    mine = [b for b in blocks if b.startswith(f"[[{part}]]") and f'\nstage = "{stage}"\n' in b]
+    found: list[Mapping[str, Any]] = tomllib.loads("".join(mine)).get(part, [])
+    return tuple(found)
+
+
+def heading(file: str, name: str) -> Mapping[str, Any]:
+    """A table of a file of pages, without the rest of it."""
+    match = re.search(rf"^\[{name}\]$.*?(?=^\[|\Z)", _raw("pages")[file], re.MULTILINE | re.DOTALL)
+    value: Mapping[str, Any] = tomllib.loads(match[0])[name] if match else {}
+    return value
 
 
 def holding(kind: Kind, word: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

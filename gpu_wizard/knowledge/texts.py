@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 Language = Literal["en", "ru"]
@@ -20,11 +20,9 @@ Entry = Mapping[str, str]
 def catalogue() -> dict[str, dict[str, Entry]]:
     """Kind → id → entry, of all files."""
     merged: dict[str, dict[str, Entry]] = {}
-    folder = resources.files("gpu_wizard.knowledge") / "texts"
-    for file in sorted(folder.iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".toml"):
-            for kind, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
-                merged.setdefault(kind, {}).update(entries)
+    for file in sorted((Path(__file__).parent / "texts").glob("*.toml")):
+        for kind, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
+            merged.setdefault(kind, {}).update(entries)
     return merged
 
 

@@ -23,7 +23,7 @@ from gpu_wizard.model.question import probes_of
 from gpu_wizard.model.setup_file import ClusterEntry, HostEntry
 from gpu_wizard.model.spec import StageOptions
 from tests.knowledge import representative
-from tests.stages.test_runtime import MISSING
+from tests.stages.test_runtime import MISSING, SPEC, STAGE
 
 PACKAGE = Path(gpu_wizard.__file__).parent
 SOURCES = [
@@ -145,7 +145,7 @@ def known(*tables: str) -> set[str]:
     entries: set[str] = set()
     for name in tables:
         for kind in ("keys", "fields"):
-            entries |= set((table(kind, name) or {}).get("names", {}))  # type: ignore[arg-type] # literals
+            entries |= set((table(kind, name) or {}).get("names", {}))
     return entries
 
 
@@ -180,7 +180,7 @@ def _assigned(argv: tuple[str, ...]) -> list[str]:
 
 
 def test_every_line_of_the_containerd_repairs() -> None:
-    plans = [representative.test_runtime.STAGE.plan(MISSING, representative.test_runtime.SPEC)]
+    plans = [STAGE.plan(MISSING, SPEC)]
     plans += [plan for name, plan in representative.plans() if name == "runtime"]
     contents = [getattr(step.action, "content", None) for plan in plans for step in plan]
     lines = {
@@ -283,5 +283,5 @@ def test_tables_have_titles_and_no_name_twice() -> None:
     assert len(names("commands")) == len(set(names("commands")))
     assert len(everything) == len(set(everything))
     for kind in ("keys", "fields"):
-        assert all((table(kind, name) or {}).get("title") for name in names(kind))  # type: ignore[arg-type] # literals
+        assert all((table(kind, name) or {}).get("title") for name in names(kind))
     assert json.dumps(catalogue())
