@@ -5,6 +5,7 @@ Nothing heavy is imported before the command is known: `--help` costs little mor
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ def run() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line; its exit status. Standard output is data, standard error is narration."""
+    _open_streams()
     arguments = parser().parse_args(shielded(argv))
     try:
         from gpu_wizard.cli.dispatch import dispatch
@@ -28,6 +30,25 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has gone; Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.INTERRUPTED
+    finally:
+        _flush()
+
+
+def _open_streams() -> None:
+    """Texts may hold what a terminal's encoding lacks; a closed stream takes everything and keeps nothing."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the whole program's stream, and one import less for --help
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as above
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _flush() -> None:
+    """What can't be written any more is let go of; Python would complain of it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

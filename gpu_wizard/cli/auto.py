@@ -18,19 +18,21 @@ from platformdirs import user_state_path
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import WRITERS, Edges, server_of
 from gpu_wizard.cli.exits import Exit
-from gpu_wizard.cli.keyring import secret_of
+from gpu_wizard.cli.keyring import is_prompting, secret_of
 from gpu_wizard.engine.setup import Course, Target, run_setup
 from gpu_wizard.faces.auto import JsonFace, TextFace
 from gpu_wizard.journal.journal import FileJournal
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.errors import CommandError, Where, WizardError
 from gpu_wizard.model.events import SetupFinished
 from gpu_wizard.model.ports import Cluster, Host, Node
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import NodeEntry, SetupFile
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.stages import PROOF, STAGES
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,22 @@ async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:
     journal = FileJournal(folder)
     targets = [target(setup, node, run_id, WRITERS) for node in setup.nodes]
     with contextlib.closing(journal), _interrupts(face.request_stop):
-        return await run_setup(targets, course, face, journal, str(folder))
+        finished = await run_setup(targets, course, face, journal, str(folder))
+    _check_output(face.outlet.failed, folder)
+    return finished
+
+
+def _check_output(failed: OSError | None, folder: Path) -> None:
+    """The run was stopped because its output was not taken any more. Raises: BrokenPipeError, CommandError."""
+    if isinstance(failed, BrokenPipeError):
+        raise failed
+    if failed is not None:
+        raise CommandError(
+            "output-unwritable",
+            f"Standard output can't be written ({failed.strerror}), so the run was stopped.",
+            Where(file=str(folder)),
+            "The journal holds what was done; a second run goes on from there.",
+        )
 
 
 def new_run_id() -> str:
@@ -159,7 +176,7 @@ async def _secrets(entry: NodeEntry, edges: Edges[Host, Cluster]) -> dict[str, S
 
 @contextlib.contextmanager
 def _interrupts(request_stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C once: stop after the step in hand; twice: abandon it."""
+    """Ctrl-C once: stop after the step in hand; twice, or at a prompt: abandon it. A closed terminal counts as one."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     presses = 0
@@ -168,15 +185,20 @@ def _interrupts(request_stop: Callable[[], None]) -> Iterator[None]:
         nonlocal presses
         presses += 1
         request_stop()
-        if presses == 1:
-            print("\nStopping after the step in hand; Ctrl-C again abandons it.", file=sys.stderr)
+        if presses == 1 and not is_prompting():
+            with contextlib.suppress(OSError):
+                print(
+                    "\nStopping after the step in hand; Ctrl-C again abandons it.", file=sys.stderr
+                )
         elif task is not None:
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    # Under nohup a closed terminal is to be ignored, and stays so.
+    heard = [n for n in _STOPPING if signal.getsignal(n) != signal.SIG_IGN]
+    for number in heard:
         loop.add_signal_handler(number, pressed)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in heard:
             loop.remove_signal_handler(number)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
+import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
+import termios
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from gpu_wizard.model.errors import InputError, Where
@@ -62,8 +63,49 @@ async def prompt(purpose: str) -> Secret | None:
     """Ask on the terminal; None where there is none, or nothing was typed."""
     if not sys.stdin.isatty():
         return None
+    terminal = sys.stdin.fileno()
+    with _unechoed(terminal):
+        print(f"{purpose}: ", end="", file=sys.stderr, flush=True)
+        try:
+            typed = await _line(terminal)
+        finally:
+            print(file=sys.stderr)
+    return Secret(typed) if typed else None
+
+
+def is_prompting() -> bool:
+    """Whether a person is being asked right now."""
+    return bool(_prompts)
+
+
+_prompts: set[int] = set()
+
+
+async def _line(terminal: int) -> bytes:
+    """The next line that is typed. Not in a thread: that could not be called off by Ctrl-C."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[bytes] = loop.create_future()
+
+    def readable() -> None:
+        if not typed.done():
+            typed.set_result(os.read(terminal, 4096))
+
+    _prompts.add(terminal)
+    loop.add_reader(terminal, readable)
     try:
-        typed = await asyncio.to_thread(getpass.getpass, f"{purpose}: ")
-    except EOFError:
-        return None
-    return _secret(typed) if typed else None
+        return (await typed).rstrip(b"\r\n")
+    finally:
+        loop.remove_reader(terminal)
+        _prompts.discard(terminal)
+
+
+@contextlib.contextmanager
+def _unechoed(terminal: int) -> Iterator[None]:
+    """The terminal hands over whole lines, and what is typed is not shown."""
+    before = termios.tcgetattr(terminal)
+    quiet = [*before[:3], (before[3] | termios.ICANON) & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)

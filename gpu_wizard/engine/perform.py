@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Mapping
@@ -69,27 +70,38 @@ class Performer:
         except BaseException as error:
             self.journal.end(entry, "failed" if isinstance(error, Exception) else "abandoned", None)
             raise
-        self.journal.end(entry, "done" if performed.changed else "unchanged", performed.status)
         seconds = time.monotonic() - started
         finished = Performed(performed.status, performed.changed, performed.inverse, seconds)
         self.undo_log.append((step, finished))
+        self.journal.end(entry, "done" if performed.changed else "unchanged", performed.status)
         return finished
 
     async def take_back(self, step: Step, performed: Performed, heard: Heard) -> None:
         """Take back one performed step. Raises: WizardError: the first, after all of its actions were tried."""
         first: WizardError | None = None
         for action in performed.inverse:
-            undo = Step(f"{step.id}.undo", action)
-            entry = self.journal.begin(self.node.name, self.stage, undo)
             try:
-                await self._undo(action, heard)
+                await self._taken_back(Step(f"{step.id}.undo", action), heard)
             except WizardError as error:
-                self.journal.end(entry, "failed", error.where.status)
                 first = first or error
-            else:
-                self.journal.end(entry, "undone", None)
         if first is not None:
             raise first
+
+    async def _taken_back(self, undo: Step, heard: Heard) -> None:
+        """What was begun is taken back also where nobody can write it down."""
+        entry: int | None = None
+        with contextlib.suppress(CommandError):
+            entry = self.journal.begin(self.node.name, self.stage, undo)
+        outcome, status = "failed", None
+        try:
+            await self._undo(undo.action, heard)
+            outcome = "undone"
+        except WizardError as error:
+            status = error.where.status
+            raise
+        finally:
+            if entry is not None:
+                self.journal.end(entry, outcome, status)
 
     async def _act(self, step: Step, entry: int, heard: Heard) -> Performed:
         match step.action:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import re
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from gpu_wizard.faces import wording
@@ -29,13 +31,43 @@ from gpu_wizard.model.events import (
 )
 from gpu_wizard.model.stage import Assessment, Question
 
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+
+
+class Outlet:
+    """A text stream that never raises: once it takes nothing more, the rest is let go of and `failed` says why.
+
+    An error out of a face would end an action half-way.
+    """
+
+    def __init__(self, stream: TextIO, failing: Callable[[], None]) -> None:
+        """`failing`: called once, when the stream fails."""
+        self._stream, self._failing = stream, failing
+        self.failed: OSError | None = None
+
+    def write(self, text: str) -> None:
+        """Write, and hand on at once."""
+        if self.failed is not None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            self.failed = error
+            self._failing()
+
+    def isatty(self) -> bool:
+        """Whether a terminal draws it."""
+        return self._stream.isatty()
+
 
 class Headless:
-    """What both forms share: nobody answers but the file, and Ctrl-C asks to stop."""
+    """What both forms share: nobody answers but the file; Ctrl-C, and output that nobody takes, ask to stop."""
 
-    def __init__(self) -> None:
-        """Nobody asked to stop yet."""
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Nobody asked to stop yet. `stream` None: nothing is written."""
         self._stop = False
+        self.outlet = Outlet(stream or io.StringIO(), self.request_stop)
 
     async def choose(self, question: Question) -> str | None:
         """Plans are approved, as the command line asked; nothing else is decided for a person."""
@@ -55,8 +87,8 @@ class JsonFace(Headless):
 
     def __init__(self, stream: TextIO, version: str) -> None:
         """`version`: of the program."""
-        super().__init__()
-        self._lines = JsonLines(stream, version)
+        super().__init__(stream)
+        self._lines = JsonLines(self.outlet, version)
 
     async def show(self, event: Event) -> None:
         """Write one event."""
@@ -70,12 +102,13 @@ class TextFace(Headless):
         self, stream: TextIO, language: Language, order: tuple[str, ...], *, plan_only: bool = False
     ) -> None:
         """`order`: the ids of all stages, the proof last. `plan_only`: nothing is going to be done."""
-        super().__init__()
-        self._stream, self._language, self._order = stream, language, order
+        super().__init__(stream)
+        self._stream, self._language, self._order = self.outlet, language, order
         self._plan_only = plan_only
         self._is_terminal = stream.isatty()
         self._line = ""
         self._fresh_line = True
+        self._coloured = False
         self._met: set[str] = set()
         self._steps: dict[str, Step] = {}
         self._diffs: Mapping[str, str] = {}
@@ -235,26 +268,28 @@ class TextFace(Headless):
 
         A terminal draws a progress line over itself; elsewhere its last state alone is kept.
         """
+        self._coloured = self._coloured or "\x1b" in text
         if self._is_terminal:
             for part in text.splitlines(keepends=True):
                 self._stream.write(f"     | {part}" if self._fresh_line else part)
                 self._fresh_line = part.endswith(("\n", "\r"))
         else:
-            *whole, self._line = (self._line + text).split("\n")
+            *whole, self._line = (self._line + _COLOUR.sub("", text)).split("\n")
             for line in whole:
                 self._stream.write(f"     | {line.rstrip(chr(13)).rpartition(chr(13))[2]}\n")
-        self._stream.flush()
 
     def _break(self) -> None:
+        """End what was begun: a line without its end, colours that a program left switched on."""
         if self._line:
             self._stream.write(f"     | {self._line.rpartition(chr(13))[2]}\n")
             self._line = ""
         if not self._fresh_line:
             self._stream.write("\n")
             self._fresh_line = True
+        if self._coloured and self._is_terminal:
+            self._stream.write("\x1b[0m")
+        self._coloured = False
 
     def _say(self, *lines: str) -> None:
         self._break()
-        for line in lines:
-            self._stream.write(f"{line}\n")
-        self._stream.flush()
+        self._stream.write("".join(f"{wording.printable(line)}\n" for line in lines))

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.events import Event, FactRead, StageAssessed
@@ -25,11 +25,18 @@ SCHEMA_VERSION = "1.0"
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
+class Writes(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str) -> None:
+        """Take a text."""
+
+
 class JsonLines:
     """Writes events to a stream, one object a line."""
 
-    def __init__(self, stream: TextIO, program_version: str) -> None:
-        """Writes the version line at once."""
+    def __init__(self, stream: Writes, program_version: str) -> None:
+        """Writes the version line at once; the stream hands each line on at once."""
         self._stream = stream
         self._seq = 0
         self._write({"type": "version", "version": SCHEMA_VERSION, "program": program_version})
@@ -41,7 +48,6 @@ class JsonLines:
 
     def _write(self, record: Mapping[str, Any]) -> None:
         self._stream.write(json.dumps(record, ensure_ascii=True) + "\n")
-        self._stream.flush()
 
 
 def type_of(event: Event) -> str:

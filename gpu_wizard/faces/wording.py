@@ -115,7 +115,7 @@ def error_lines(error: WizardError, language: Language) -> list[str]:
         return [line for each in error.errors for line in error_lines(each, language)]
     lines = [str(error), *(f"  | {line}" for line in error.lines[-10:])]
     following = error.next_step or next_step("error", error.code, error.params, language)
-    return [*lines, f"  {following}"] if following else lines
+    return [printable(line) for line in (*lines, *((f"  {following}",) if following else ()))]
 
 
 def recording_line(question: Question, language: Language) -> str:

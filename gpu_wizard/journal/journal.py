@@ -6,7 +6,9 @@ taken back, as soon as that is known), `end` (how it ended). A `begin` without a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gpu_wizard.model.action import Action, LocalFile, SecretFrom, SecretNamed, Step
+from gpu_wizard.model.errors import CommandError, Where
 from gpu_wizard.model.line import Chunk
 
 VERSION = 1
@@ -25,17 +28,22 @@ class FileJournal:
     """A journal in a run folder (0700; its files 0600): `journal.jsonl` and one `NODE.log` a node."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is made where it is not there yet."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """`folder` is made where it is not there yet. Raises: CommandError: it can't be, or not be written to."""
         self.folder = folder
-        self._file = _append(folder / "journal.jsonl")
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = _append(folder / "journal.jsonl")
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._entry = 0
+        self._torn = b""
+        """What ends a line that a full disk cut off."""
         self._logs: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._record({"record": "run", "version": VERSION})
 
     def begin(self, node: str, stage: str, step: Step) -> int:
-        """Write what is about to be done; the entry's number."""
+        """Write what is about to be done; the entry's number. Raises: CommandError, as each of these."""
         self._entry += 1
         self._record(
             {
@@ -64,7 +72,10 @@ class FileJournal:
         """Append cleaned output to the node's log, up to a quota; where it is cut the log says so."""
         if node not in self._logs:
             safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in node)
-            self._logs[node], self._written[node] = _append(self.folder / f"{safe}.log"), 0
+            try:
+                self._logs[node], self._written[node] = _append(self.folder / f"{safe}.log"), 0
+            except OSError as error:
+                raise self._unwritable(error) from error
         written = self._written[node]
         if written > OUTPUT_QUOTA_BYTES:
             return
@@ -72,7 +83,9 @@ class FileJournal:
         self._written[node] = written + len(data)
         if self._written[node] > OUTPUT_QUOTA_BYTES:
             data = b"\n[the log's quota is reached; later output is not kept]\n"
-        os.write(self._logs[node], data)
+        # A full disk costs the log, not the step that is running; the journal's next entry tells of it.
+        with contextlib.suppress(OSError):
+            os.write(self._logs[node], data)
 
     def close(self) -> None:
         """Close the files."""
@@ -82,8 +95,23 @@ class FileJournal:
 
     def _record(self, record: Mapping[str, Any]) -> None:
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **record})
-        os.write(self._file, line.encode() + b"\n")
-        os.fsync(self._file)
+        data = self._torn + line.encode() + b"\n"
+        try:
+            written = os.write(self._file, data)
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._torn = b"" if written == len(data) else b"\n"
+        if self._torn:
+            raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    def _unwritable(self, error: OSError) -> CommandError:
+        return CommandError(
+            "journal-unwritable",
+            f"The run's folder can't be written: {error.strerror}.",
+            Where(file=str(self.folder)),
+            "Free some space there, or name another place by XDG_STATE_HOME.",
+        )
 
 
 def plain(action: Action) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +70,33 @@ def test_every_action_has_a_plain_form() -> None:
     put = plain(PutFile("/x", b"\xff\x00text"))
     assert put["content"]["bytes"] == 6
     assert plain(PutFile("/x", None))["content"] is None
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from gpu_wizard.journal.journal import FileJournal
+from gpu_wizard.model.action import Run, Step
+from gpu_wizard.model.errors import CommandError
+from gpu_wizard.model.line import Chunk
+journal = FileJournal(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+try:
+    journal.begin("n", "join", Step("join.start", Run(("true",))))
+except CommandError as error:
+    print(error.code)
+journal.output("n", Chunk("out", "x" * 500))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+journal.begin("n", "join", Step("join.start", Run(("true",))))
+"""
+
+
+def test_a_full_disk_is_told_before_the_action_and_costs_one_line(tmp_path: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "journal-unwritable\n"
+    first, cut, last = (tmp_path / "journal.jsonl").read_text().splitlines()
+    assert json.loads(first)["record"] == "run"
+    assert not cut.endswith("}")
+    assert json.loads(last)["step"] == "join.start"
