@@ -29,15 +29,16 @@ class Door:
     name: str
     port: int = 0
     connections: int = 0
+    open: set[asyncssh.SSHServerConnection] = field(default_factory=set)
     exchanges: int = 0
     roots: int = 0
 
 
 @dataclass
 class Doors:
-    """`async with Doors(names, machine, key, folder)`: writes `folder/known_hosts` and `folder/setup.toml`.
+    """`async with Doors(names, machine_port, key, folder)`: writes `folder/known_hosts` and `folder/setup.toml`.
 
-    `machine`: `127.0.0.1:PORT` of the machine whose answers are given; `key` opens it as anna and as root.
+    `machine_port`: on 127.0.0.1, of the machine whose answers are given; `key` opens it as anna and as root.
     `hanging`: names of doors that take a command and never answer. `head`: how the setup file begins.
     """
 
@@ -55,6 +56,8 @@ class Doors:
 
     async def __aenter__(self) -> Doors:
         host_key = asyncssh.generate_private_key("ssh-ed25519")
+        if not self.key.exists():
+            asyncssh.generate_private_key("ssh-ed25519").write_private_key(self.key)
         for name in self.names:
             door = self.doors[name] = Door(name)
             listener = await asyncssh.listen(
@@ -84,6 +87,17 @@ class Doors:
         for connection in self._machine.values():
             connection.close()
             await connection.wait_closed()
+
+    def cut(self, name: str) -> None:
+        """Close a door and cut whoever is in it."""
+        for connection in self.doors[name].open:
+            connection.abort()
+        self._listeners[list(self.doors).index(name)].close()
+
+    async def all_gone(self) -> None:
+        """Wait until nobody is connected to any door."""
+        while any(door.open for door in self.doors.values()):
+            await asyncio.sleep(0.01)
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes], door: Door) -> None:
         door.exchanges += 1
@@ -159,7 +173,15 @@ class _Server(asyncssh.SSHServer):
     """Lets everybody in who has a key."""
 
     def __init__(self, door: Door) -> None:
+        self._door = door
         door.connections += 1
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._door.open.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.open.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
         return True
