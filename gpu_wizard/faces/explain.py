@@ -63,10 +63,10 @@ def _block(block: Block, language: Language, *, styled: bool) -> Iterator[str]:
         return
     if block.text:
         yield from _wrapped(block.text)
+    place = _PLACES.get(block.place, (block.place, block.place))[language == "ru"]
+    if place:
+        yield f"  [{place}]"
     if block.code:
-        place = _PLACES.get(block.place, (block.place, block.place))[language == "ru"]
-        if place:
-            yield f"  [{place}]"
         yield from _code(block)
     for row in block.rows:
         yield from _row(row, language)

@@ -130,13 +130,13 @@ class _Writer:
             shown = name if isinstance(name, str) else said(name, self._language)
             yield Row(shown, russian if self._language == "ru" else english, source="".join(source))
 
-    def _new(self, words: Iterable[Word]) -> Iterator[Row]:
+    def _new(self, words: Sequence[Word]) -> Iterator[Row]:
         """Those that this page has not explained yet."""
-        for word in words:
+        for word, following in zip(words, (*words[1:], None), strict=True):
             key = (word.text, word.meaning)
             if word.meaning and key not in self._told:
                 self._told.add(key)
-                yield _row(word)
+                yield _row(word, has_parts=following is not None and following.depth > word.depth)
 
     def _program(self) -> Iterator[Block]:
         """What gpu-wizard itself asks and does here, taken from the program (see tests/knowledge)."""
@@ -167,8 +167,11 @@ def _alike(paths: Iterable[str], language: Language) -> Iterator[Row]:
     yield from (Row("  ".join(names), text) for text, names in together.items())
 
 
-def _row(word: Word) -> Row:
-    return Row(word.text, word.meaning, word.depth)
+def _row(word: Word, *, has_parts: bool) -> Row:
+    """A list whose parts follow is named by its beginning."""
+    first, comma, _ = word.text.partition(",")
+    name = f"{first},…" if has_parts and comma else word.text
+    return Row(name, word.meaning, word.depth)
 
 
 def tables(language: Language = "en") -> tuple[Row, ...]:
