@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from gpu_wizard.facts.attribution import PodUse, attribute, pod_uses
+from gpu_wizard.facts.exposure import CONTAINER_PIDS, devices_question, seen_cards
 from gpu_wizard.facts.gpu_warnings import UseHistory, Warn, warnings
 from gpu_wizard.facts.identity import BOOT_ID
 from gpu_wizard.facts.objects import NODES, PodObject, parse_pod
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.fact import Known
 from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
-from gpu_wizard.model.question import Files, Objects, ObjectsFound
+from gpu_wizard.model.question import Files, FilesFound, Objects, ObjectsFound
 from gpu_wizard.model.sample import Sample
 
 PODS_SECONDS = 10.0
@@ -51,6 +52,7 @@ class GpuWatch:
         self._cluster = cluster
         self._node = ""
         self._pods: tuple[PodObject, ...] = ()
+        self._seen: Mapping[str, frozenset[int]] = {}
 
     async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
         """Samples with their processes attributed. Raises: as the source."""
@@ -66,7 +68,7 @@ class GpuWatch:
         try:
             async for sample in samples:
                 named = attribute(sample, self._pods)
-                uses = pod_uses(named, self._pods) if self._node else ()
+                uses = pod_uses(named, self._pods, self._seen) if self._node else ()
                 history = history.fold(named.at, uses)
                 said = (*warnings(named), *history.warnings(named.at, uses))
                 yield Watched(named, said, uses, self._node)
@@ -80,13 +82,34 @@ class GpuWatch:
         """Keep node and pods known. What can't be asked is tried again: the cards are shown meanwhile."""
         while self._cluster is not None and self._host is not None:
             try:
-                self._node = self._node or await _node_of(self._host, self._cluster)
-                if self._node:
-                    self._pods = await _pods_of(self._node, self._cluster) or self._pods
+                node = self._node or await _node_of(self._host, self._cluster)
+                pods = await _pods_of(node, self._cluster) if node else None
+                if pods is not None:
+                    await self._learn(self._host, pods)
+                    self._node = node
             except WizardError:
                 # A lost connection is told by the samples, which travel on it too.
                 self._node = ""
             await asyncio.sleep(PODS_SECONDS)
+
+    async def _learn(self, host: HostReader, pods: tuple[PodObject, ...]) -> None:
+        """What pods see is looked at anew when others run, not each time: it takes root."""
+        before, self._pods = self._pods, pods
+        if {(pod.uid, pod.started) for pod in pods} != {(pod.uid, pod.started) for pod in before}:
+            self._seen = await _seen_by_pods(host)
+
+
+async def _seen_by_pods(host: HostReader) -> Mapping[str, frozenset[int]]:
+    """Pod uid → cards; empty where root is not to be had."""
+    question = CONTAINER_PIDS.ask
+    if not isinstance(question, Files):
+        raise TypeError("the question is fixed")
+    (answer,) = await host.ask([question])
+    pids = CONTAINER_PIDS.read(answer)
+    if not isinstance(pids, Known) or not pids.value:
+        return {}
+    (found,) = await host.ask([devices_question(pids.value)])
+    return seen_cards(pids.value, found) if isinstance(found, FilesFound) else {}
 
 
 async def _node_of(host: HostReader, cluster: ClusterReader) -> str:
@@ -101,7 +124,9 @@ async def _node_of(host: HostReader, cluster: ClusterReader) -> str:
     return next((node.name for node in nodes.value if node.boot_id == boot.value), "")
 
 
-async def _pods_of(node: str, cluster: ClusterReader) -> tuple[PodObject, ...]:
+async def _pods_of(node: str, cluster: ClusterReader) -> tuple[PodObject, ...] | None:
+    """The pods of a node; None where they could not be asked for."""
     (answer,) = await cluster.ask([Objects("Pod", fields=f"spec.nodeName={node}")])
-    found = answer.objects if isinstance(answer, ObjectsFound) else ()
-    return tuple(parse_pod(item) for item in found)
+    if not isinstance(answer, ObjectsFound):
+        return None
+    return tuple(parse_pod(item) for item in answer.objects)

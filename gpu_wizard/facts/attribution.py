@@ -99,48 +99,64 @@ class PodUse:
     """How a pod stands to the cards at one moment.
 
     `verdict`: `used`; `unused` (it holds cards and no process of it is on any); `idle` (its processes are there, and
-    every card they are on stands at 0 %); `unasked` (its processes are on more cards than it asked for, which may be
-    none); `exposed` (it asked for none, yet its runtime class hands every card to an image that wants them).
-    `asked`: of all `nvidia.com/*`. `cards`: indices of those that its processes are on.
+    every card they are on stands at 0 %, whoever else is on them); `unasked` (its processes are on more cards than it
+    asked for, which may be none); `exposed` (it sees more cards than it asked for, whatever else is said of it);
+    `class-alone` (what it sees is not known; it asked for none, yet its runtime class hands every card to an image
+    that wants them). `asked`: of all `nvidia.com/*`. `cards`: indices of those that its processes are on. `sees`: how
+    many it could use; None: not known.
     """
 
     pod: str
     verdict: str
     asked: int
     cards: tuple[int, ...] = ()
+    sees: int | None = None
 
 
 def pod_uses(
-    sample: Sample, pods: Iterable[PodObject], runtime_class: str = "nvidia"
+    sample: Sample,
+    pods: Iterable[PodObject],
+    seen: Mapping[str, frozenset[int]] | None = None,
+    runtime_class: str = "nvidia",
 ) -> tuple[PodUse, ...]:
     """Every pod that asked for cards, is on one, or could be; device plugins apart, which see all by design.
 
-    `sample` is attributed. `pods` are those of this node. Where processes are not told (nvidia-smi's source, a card
-    that failed) nothing is judged.
+    `sample` is attributed. `pods` are those of this node. `seen`: pod uid → cards that it sees, as far as known.
+    Where processes are not told (nvidia-smi's source, a card that failed) nothing is judged.
     """
     if sample.failure or any(gpu.processes is None for gpu in sample.gpus):
         return ()
     on = _cards_by_pod(sample)
     busy = {gpu.index: gpu.utilisation_percent for gpu in sample.gpus}
-    uses = []
+    uses: list[PodUse] = []
     for pod in pods:
-        if not pod.active or pod.phase != "Running" or pod.is_plugin:
+        if pod.phase != "Running" or pod.is_plugin:
             continue
         asked, cards = sum(pod.gpus.values()), on.get(pod_name(pod), ())
+        numbers = (seen or {}).get(pod.uid)
+        sees = None if numbers is None else len(numbers)
+        has_class = pod.runtime_class == runtime_class
         verdict = _verdict(asked, cards, busy)
-        if not asked and not cards:
-            verdict = "exposed" if pod.runtime_class == runtime_class else ""
-        if verdict:
-            uses.append(PodUse(pod_name(pod), verdict, asked, cards))
+        also = "" if verdict == "unasked" else _exposure(asked, sees, has_class)
+        verdicts = filter(None, (verdict, also))
+        uses += [PodUse(pod_name(pod), one, asked, cards, sees) for one in verdicts]
     return tuple(uses)
 
 
 def _verdict(asked: int, cards: tuple[int, ...], busy: Mapping[int, int | None]) -> str:
+    """By its processes; "" for a pod that asked for nothing and is on nothing."""
     if len(cards) > asked:
         return "unasked"
     if not cards:
-        return "unused"
+        return "unused" if asked else ""
     return "idle" if all(busy[card] == 0 for card in cards) else "used"
+
+
+def _exposure(asked: int, sees: int | None, has_class: bool) -> str:
+    """By what it could use."""
+    if sees is None:
+        return "class-alone" if has_class and not asked else ""
+    return "exposed" if sees > asked else ""
 
 
 def _cards_by_pod(sample: Sample) -> dict[str, tuple[int, ...]]:

@@ -21,6 +21,10 @@ _APPLICATION_XIDS = frozenset({13, 31, 43, 45, 68, 94})
 """Source: error-corpus, gpu-xid-other: mostly the fault of a program, not of the card."""
 
 
+_WASTE = ("unused", "idle")
+Level = Literal["error", "warning", "notice"]
+
+
 @dataclass(frozen=True)
 class Warn:
     """`level`: `error` (the card or driver does not serve), `warning`, or `notice` (it holds the card back by design).
@@ -29,7 +33,7 @@ class Warn:
     """
 
     code: str
-    level: Literal["error", "warning", "notice"]
+    level: Level
     card: int | None = None
     params: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,20 +98,17 @@ class UseHistory:
 
     def warnings(self, at: float, uses: Iterable[PodUse]) -> tuple[Warn, ...]:
         """What is to be said of pods: waste once it has lasted UNUSED_SECONDS, cards not asked for at once."""
-        return tuple(
-            Warn(
-                f"gpu.pod-{use.verdict}",
-                "warning" if use.verdict != "exposed" else "notice",
-                params={
-                    "pod": use.pod,
-                    "asked": str(use.asked),
-                    "cards": ", ".join(map(str, use.cards)),
-                },
-            )
-            for use in uses
-            if use.verdict != "used"
-            and (
-                use.verdict not in ("unused", "idle")
-                or at - self.since.get((use.pod, use.verdict), at) >= UNUSED_SECONDS
-            )
-        )
+        return tuple(_of_pod(use) for use in uses if self._is_told(at, use))
+
+    def _is_told(self, at: float, use: PodUse) -> bool:
+        if use.verdict in _WASTE:
+            return at - self.since.get((use.pod, use.verdict), at) >= UNUSED_SECONDS
+        return use.verdict != "used"
+
+
+def _of_pod(use: PodUse) -> Warn:
+    cards = ", ".join(map(str, use.cards))
+    sees = "" if use.sees is None else str(use.sees)
+    params = {"pod": use.pod, "asked": str(use.asked), "cards": cards, "sees": sees}
+    level: Level = "notice" if use.verdict == "class-alone" else "warning"
+    return Warn(f"gpu.pod-{use.verdict}", level, params=params)

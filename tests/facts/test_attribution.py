@@ -160,7 +160,7 @@ EMPTY = sample(gpu(0, use=0), gpu(1, use=0))
         (ON_BOTH, pod(TRAINER_UID, "ml", "trainer", 1), [("unasked", (0, 1))]),
         (ON_BOTH, pod(TRAINER_UID, "ml", "trainer", 2), [("used", (0, 1))]),
         (RECORDED, pod(TRAINER_UID, "ml", "trainer"), [("unasked", (0,))]),
-        (EMPTY, pod(TRAINER_UID, "ml", "trainer", runtime_class="nvidia"), [("exposed", ())]),
+        (EMPTY, pod(TRAINER_UID, "ml", "trainer", runtime_class="nvidia"), [("class-alone", ())]),
         (EMPTY, pod(TRAINER_UID, "ml", "trainer"), []),
         (EMPTY, pod(TRAINER_UID, "ml", "trainer", 1, phase="Succeeded"), []),
         (EMPTY, pod(TRAINER_UID, "ml", "trainer", 1, phase="Pending"), []),
@@ -173,6 +173,26 @@ def test_how_a_pod_stands_to_the_cards(
 ) -> None:
     found = pod_uses(attribute(seen, [one]), [one])
     assert [(use.verdict, use.cards) for use in found] == uses
+
+
+@pytest.mark.parametrize(
+    ("cards", "sees", "verdicts"),
+    [
+        (0, {0, 1}, ["exposed"]),
+        (0, set(), []),
+        (1, {0, 1}, ["unused", "exposed"]),
+        (1, {1}, ["unused"]),
+        (2, {0, 1}, ["unused"]),
+    ],
+)
+def test_a_pod_that_sees_more_than_it_asked_for_is_exposed(
+    cards: int, sees: set[int], verdicts: list[str]
+) -> None:
+    """What is seen decides, not the class: a plain image with the class sees none."""
+    one = pod(TRAINER_UID, "ml", "trainer", cards, runtime_class="nvidia")
+    found = pod_uses(EMPTY, [one], {TRAINER_UID: frozenset(sees)})
+    assert [use.verdict for use in found] == verdicts
+    assert all(use.sees == len(sees) for use in found)
 
 
 def test_a_device_plugin_is_no_leak() -> None:
@@ -243,6 +263,14 @@ def test_every_code_of_a_warning_has_its_texts() -> None:
         *("no-permission", "driver-not-loaded", "no-library", "access-blocked", "mismatch"),
         *("driver-failed", "no-nvidia-smi", "nvidia-smi-failed", "gpu-lost", "connection-lost"),
         *("fell-off-the-bus", "reset-required", "no-answer", "no-python3", "python-too-old"),
-        *("python-failed", "python-silent", "pod-unused", "pod-idle", "pod-unasked", "pod-exposed"),
+        *(
+            "python-failed",
+            "python-silent",
+            "pod-unused",
+            "pod-idle",
+            "pod-unasked",
+            "pod-exposed",
+            "pod-class-alone",
+        ),
     )
     assert [code for code in failures if f"gpu.{code}" not in texts] == []
