@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import gpu_wizard.facts
 from gpu_wizard.facts import apt, rpm
 from gpu_wizard.facts.disk import Room
 from gpu_wizard.facts.driver_steps import load_steps
@@ -16,7 +19,7 @@ from gpu_wizard.facts.packages import TOOLKIT_PACKAGES
 from gpu_wizard.facts.toolkit import ToolkitFiles
 from gpu_wizard.model.action import Action, Plan, Run, SecretFrom, Step
 from gpu_wizard.model.fact import ABSENT, Known
-from gpu_wizard.model.question import Ask, Command, probes_of
+from gpu_wizard.model.question import Ask, Command, Probe, probes_of
 from gpu_wizard.model.secret import SecretSource
 from gpu_wizard.model.spec import JoinOptions, Spec, StageOptions, ToolkitOptions
 from gpu_wizard.model.stage import AnyStage
@@ -154,6 +157,9 @@ def commands() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for stage, probe, question in asks():
         if isinstance(question, Command):
             yield stage, probe, question.argv
+    for probe, question in other_asks():
+        if isinstance(question, Command):
+            yield "", probe, question.argv
     for stage, step in steps():
         for action in (step.action, *step.undo):
             for run in runs(action):
@@ -175,3 +181,16 @@ def argv_of(run: Run) -> tuple[str, ...]:
     environment = tuple(f"{key}={value}" for key, value in run.environment)
     prefix = (*(("sudo",) if run.root else ()), *(("env", *environment) if environment else ()))
     return (*prefix, *run.argv)
+
+
+def other_asks() -> Iterator[tuple[str, Ask[Any]]]:
+    """Probe, question: what is asked beside the stages, for status, telemetry and diagnosis."""
+    seen = {probe for _, probe, _ in asks()}
+    for module in pkgutil.iter_modules(gpu_wizard.facts.__path__):
+        held = importlib.import_module(f"gpu_wizard.facts.{module.name}")
+        for probe in vars(held).values():
+            if isinstance(probe, Probe) and probe.id not in seen:
+                seen.add(probe.id)
+                question = probe.question(SPEC)
+                if question is not None:
+                    yield probe.id, question

@@ -138,6 +138,12 @@ def test_every_file_that_is_looked_at_or_written() -> None:
         if isinstance(asked, Files)
         for path in asked.patterns
     ]
+    paths += [
+        path
+        for _, asked in representative.other_asks()
+        if isinstance(asked, Files)
+        for path in asked.patterns
+    ]
     paths += [s.action.path for _, s in representative.steps() if isinstance(s.action, PutFile)]
     paths = [path for path in paths if not path.endswith("/old.list")]
     assert [path for path in paths if not meaning_of_file(path, "ru")] == []

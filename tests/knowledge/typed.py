@@ -44,6 +44,7 @@ ADVISED = (
     "ss -ltnp | grep :6443",
     "sudo timedatectl set-ntp true",
     "sudo -n nvidia-smi",
+    "sudo id -u",
     "ssh -F ssh_config gpu1",
     "sh -s",
     "gpu-wizard explain join",
