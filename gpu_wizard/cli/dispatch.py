@@ -54,21 +54,29 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
 
             return gpu(arguments)
         case "check-config":
-            from gpu_wizard.faces.check_config import check_config
-
-            return check_config(
-                Path(arguments.file),
-                arguments.containerd,
-                arguments.root,
-                as_json=arguments.json,
-                language=arguments.lang,
-            )
+            return _check_config(arguments)
         case _:
-            from gpu_wizard.cli.arguments import parser
-            from gpu_wizard.cli.completion import script
+            return _completion(arguments)
 
-            print(script(parser(), arguments.shell), end="")
-            return Exit.DONE
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    from gpu_wizard.faces.check_config import check_config
+
+    return check_config(
+        Path(arguments.file),
+        arguments.containerd,
+        arguments.root,
+        as_json=arguments.json,
+        language=arguments.lang,
+    )
+
+
+def _completion(arguments: argparse.Namespace) -> Exit:
+    from gpu_wizard.cli.arguments import parser
+    from gpu_wizard.cli.completion import script
+
+    print(script(parser(), arguments.shell), end="")
+    return Exit.DONE
 
 
 def _top(arguments: argparse.Namespace) -> Exit | int:
