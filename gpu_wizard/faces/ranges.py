@@ -8,17 +8,15 @@ from collections.abc import Iterable
 
 def folded(names: Iterable[str]) -> str:
     """The names in natural order, those that differ in one number alone put together."""
-    groups: dict[tuple[str, str, int], list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     single: list[str] = []
     for name in sorted(set(names), key=_natural):
         match = re.fullmatch(r"(.*\D|)(\d+)(\D*)", name)
         if match is None:
             single.append(name)
         else:
-            # Without leading zeros the width may grow: node-9, node-10.
-            width = len(match[2]) if match[2].startswith("0") else 0
-            groups.setdefault((match[1], match[3], width), []).append(match[2])
-    return ", ".join((*single, *(_group(*key[:2], numbers) for key, numbers in groups.items())))
+            groups.setdefault((match[1], match[3]), []).append(match[2])
+    return ", ".join((*single, *(_group(*key, numbers) for key, numbers in groups.items())))
 
 
 def _group(before: str, behind: str, numbers: list[str]) -> str:
@@ -26,12 +24,18 @@ def _group(before: str, behind: str, numbers: list[str]) -> str:
         return f"{before}{numbers[0]}{behind}"
     runs: list[list[str]] = []
     for number in numbers:
-        if runs and int(number) == int(runs[-1][-1]) + 1:
+        if runs and _follows(runs[-1][-1], number):
             runs[-1].append(number)
         else:
             runs.append([number])
     parts = (run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
     return f"{before}[{','.join(parts)}]{behind}"
+
+
+def _follows(number: str, after: str) -> bool:
+    """9 and 10, 09 and 10, but not 09 and 010."""
+    grows = len(number) == len(after) or not (number.startswith("0") or after.startswith("0"))
+    return grows and int(after) == int(number) + 1
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -147,6 +147,14 @@ class Machine:
         self.closed += 1
 
 
+class Mute(Machine):
+    """A host that answers, and knows nothing."""
+
+    async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
+        self.asked.append(asks)
+        return [Unknown("no-answer")] * len(asks)
+
+
 def opening(
     machine: Machine, failures: list[UnreachableError] | None = None
 ) -> Opening[HostReader]:
