@@ -162,14 +162,16 @@ def _wordings(
 
 
 def _recoveries(entry: Mapping[str, Any], signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
-    """`clears` names signatures, or `stage:NAME` and `layer:NAME` for all of one."""
+    """`clears` names signatures, or `stage:NAME` and `layer:NAME` for all of one; `phase`: one of K3s's own."""
     wanted = set(entry["clears"])
     names = frozenset(
         each.id
         for each in signatures
         if wanted & {each.id, f"stage:{each.stage}", f"layer:{each.layer}"}
     )
-    return tuple(Recovery(each, names) for each in _wordings(entry, "patterns"))
+    steps = [pattern for phase, pattern in PROGRESS if phase.name == entry.get("phase")]
+    told = (*_wordings(entry, "patterns"), *(each for step in steps for each in expression(step)))
+    return tuple(Recovery(each, names) for each in told)
 
 
 def _progress(signatures: Iterable[Signature]) -> tuple[Recovery, ...]:

@@ -23,8 +23,10 @@ KEPT_LINES = 20
 _REMEMBERED = 200_000
 _BLOCK = 1 << 18
 _WINDOW = 3
-_SUFFIX = 96
 _DIGITS = b"0123456789"
+_SMALL = re.compile(rb"(?<![\d:.\-])\d{1,3}(?![\d:.\-])")
+"""Numbers that tell causes apart, such as an Xid or a status: not those of times, addresses and versions."""
+_ENOUGH = 64
 
 
 @dataclass
@@ -61,6 +63,22 @@ class _Target:
     broad: bool = False
 
 
+@dataclass
+class _Shape:
+    """A line, numbers apart. `leads`: what it may tell; `told`: what it told with these small numbers.
+
+    `open`: what the next line may begin with so that an anchor, broken at the line's end, is whole.
+    """
+
+    leads: tuple[_Target, ...] = ()
+    open: tuple[tuple[bytes, tuple[_Target, ...]], ...] = ()
+    tries: int = 0
+    told: dict[bytes, tuple[Hit, ...]] = field(default_factory=dict)
+
+
+_PLAIN = _Shape()
+
+
 class Index:
     """The anchors of a catalogue, made once."""
 
@@ -70,13 +88,24 @@ class Index:
             self.targets.setdefault(target.wording.anchor.encode(), []).append(target)
         self.any = re.compile(_trie(self.targets))
         self.harmless = known.harmless
+        self.begun: dict[bytes, list[tuple[bytes, tuple[_Target, ...]]]] = {}
+        for anchor, targets in self.targets.items():
+            words = anchor.split(b" ")
+            for cut in range(1, len(words)):
+                rest = b" ".join(words[cut:]), tuple(targets)
+                self.begun.setdefault(b" ".join(words[:cut]), []).append(rest)
+        self.longest = max(each.count(b" ") for each in self.begun) + 1
 
-    def lead(self, window: bytes) -> tuple[_Target, ...]:
-        """Everything whose anchor stands in a window without digits."""
-        if not self.any.search(window):
-            return ()
-        hits = (targets for anchor, targets in self.targets.items() if anchor in window)
-        return tuple(target for targets in hits for target in targets)
+    def shape(self, key: bytes) -> _Shape:
+        """What a line may tell, given in lower case without digits, each run of blanks as one."""
+        leads: tuple[_Target, ...] = ()
+        if self.any.search(key):
+            hits = (targets for anchor, targets in self.targets.items() if anchor in key)
+            leads = tuple(target for targets in hits for target in targets)
+        words = key.rsplit(b" ", self.longest)[-self.longest :]
+        ends = (b" ".join(words[-count:]) for count in range(1, len(words) + 1))
+        begun = tuple(rest for end in ends for rest in self.begun.get(end, ()))
+        return _Shape(leads, begun) if leads or begun else _PLAIN
 
 
 @cache
@@ -126,10 +155,10 @@ class Scanner:
         self.line = 0
         self._rest = b""
         self._in_line = False
-        self._seen: set[int] = set()
-        self._repeats: dict[tuple[int, bytes], tuple[Hit, ...]] = {}
+        self._shapes: dict[int, _Shape] = {}
+        self._last = _PLAIN
+        self._missed = False
         self._window: deque[bytes] = deque([b""] * _WINDOW, maxlen=_WINDOW)
-        self._last_key, self._last_new = b"", False
         self._order = 0
         self._fresh: list[Hit] = []
 
@@ -167,42 +196,52 @@ class Scanner:
         text = plain(data)
         lines = text.split(b"\n")
         keys = text.lower().translate(None, _DIGITS).split(b"\n")
-        seen = self._seen
+        shapes, window = self._shapes, self._window
         for line, key in zip(lines, keys, strict=True):
             self.line += 1
+            window.append(line)
             mark = hash(key)
-            new = mark not in seen
-            if new or self._last_new:
-                self._look(line, key, mark, new)
-            else:
-                self._window.append(line)
-            self._last_key, self._last_new = key, new
-        if len(seen) > _REMEMBERED:
-            seen.clear()
-        if len(self._repeats) > _REMEMBERED:
-            self._repeats.clear()
+            shape = shapes.get(mark)
+            if shape is None:
+                shape = shapes[mark] = self._shape(line, key)
+            if shape.leads or self._last is not _PLAIN:
+                self._look(shape, line, key)
+            self._last = shape
+        if len(shapes) > _REMEMBERED:
+            shapes.clear()
 
-    def _look(self, line: bytes, key: bytes, mark: int, new: bool) -> None:
+    def _shape(self, line: bytes, key: bytes) -> _Shape:
         if len(line) > LONGEST_LINE:
             self._pieces(line)
-            return
-        self._window.append(line)
-        suffix = (mark, line[-_SUFFIX:])
-        known = self._repeats.get(suffix)
-        if known:
+            return _PLAIN
+        return self._index.shape(b" ".join(key.split()))
+
+    def _look(self, shape: _Shape, line: bytes, key: bytes) -> None:
+        """Try what the line may tell, by itself and as the rest of the line before it."""
+        before = self._last
+        if before.open:
+            start = b" ".join(key[:LONGEST_LINE].split())
+            wrapped = (targets for rest, targets in before.open if start.startswith(rest))
+            self._tried(tuple(target for targets in wrapped for target in targets))
+        if before.leads and self._missed:
+            self._tried(before.leads)
+        self._missed = bool(shape.leads) and not self._told(shape, line)
+
+    def _told(self, shape: _Shape, line: bytes) -> bool:
+        """Whether the line by itself tells anything."""
+        small = b" ".join(_SMALL.findall(line))
+        known = shape.told.get(small)
+        if known is not None and shape.tries > _ENOUGH:
             for hit in known:
                 self._again(hit)
-            return
-        leads = self._index.lead(b" ".join((self._last_key + b" " + key).split()))
-        found = self._tried(leads) if leads else ()
-        if found:
-            self._repeats[suffix] = found
-        if new and (not leads or not self._leads(key)):
-            self._seen.add(mark)
-
-    def _leads(self, key: bytes) -> bool:
-        """Whether the line by itself holds an anchor."""
-        return self._index.any.search(b" ".join(key.split())) is not None
+            return bool(known)
+        shape.tries += 1
+        found = self._tried(shape.leads)
+        if len(shape.told) < _ENOUGH:
+            shape.told[small] = found
+        if shape.tries > _ENOUGH and not any(shape.told.values()):
+            shape.leads = ()
+        return bool(found)
 
     def _pieces(self, line: bytes) -> None:
         """A very long line, its pieces overlapping."""
@@ -210,14 +249,13 @@ class Scanner:
         for start in range(0, len(line), step):
             piece = line[start : start + LONGEST_LINE]
             self._window.append(piece)
-            key = b" ".join(piece.lower().translate(None, _DIGITS).split())
-            leads = self._index.lead(key)
-            if leads:
-                self._tried(leads)
+            self._tried(self._index.shape(b" ".join(piece.lower().translate(None, _DIGITS).split())).leads)
 
-    def _tried(self, leads: Iterable[_Target]) -> tuple[Hit, ...]:
+    def _tried(self, leads: tuple[_Target, ...]) -> tuple[Hit, ...]:
         """The hits of this line: matches that reach into it."""
-        parts = [collapsed(each) for each in self._window]
+        if not leads:
+            return ()
+        parts = [collapsed(each[-LONGEST_LINE:]) for each in self._window]
         window = "\n".join(parts)
         begin = len(window) - len(parts[-1])
         if any(each.pattern.search(parts[-1]) for each in self._index.harmless):

@@ -14,7 +14,8 @@ _PARTS = re.compile(
     r"(?P<across>\*\*)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
     r"|(?P<blank>\s+)|(?P<text>[^*<\s]+|<)"
 )
-_KINDS = {None: r"[^\s\"',;]{1,200}?", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
+_KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
+_TO_THE_END = r"[^\n\"]{1,160}"
 _EITHER = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _DIGITS = re.compile(r"\d+")
 _COMMON = frozenset(
@@ -59,8 +60,9 @@ def _wording(text: str, *, anchored: bool) -> Wording:
             literals[-1] += literal
         else:
             literals.append("")
-    end = r"(?=$|[\s\"',;])" if re.search(r"<[a-z_]+(:t)?>$", text) else ""
-    pattern = re.compile("".join(pieces) + end, re.IGNORECASE)
+    if text.endswith(":t>"):
+        pieces[-1] = pieces[-1].replace(_KINDS["t"], _TO_THE_END)
+    pattern = re.compile("".join(pieces), re.IGNORECASE)
     return Wording(pattern, _anchor(literals, text) if anchored else "")
 
 
