@@ -19,6 +19,7 @@ from gpu_wizard import __version__
 from gpu_wizard.cli.edges import WRITERS, Edges, server_of
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import is_prompting, secret_of
+from gpu_wizard.cli.preflight import check
 from gpu_wizard.engine.setup import Course, Target, run_setup
 from gpu_wizard.faces.auto import JsonFace, TextFace
 from gpu_wizard.journal.journal import FileJournal
@@ -60,7 +61,7 @@ def options_of(arguments: argparse.Namespace) -> AutoOptions:
 def auto(path: Path, options: AutoOptions) -> Exit:
     """Run a setup file. Raises: InputError: before anything was connected to."""
     setup = read_setup(path)
-    _check_secrets(setup)
+    check(setup)
     finished = asyncio.run(_run(setup, options))
     return exit_of(finished)
 
@@ -72,17 +73,6 @@ def exit_of(finished: SetupFinished) -> Exit:
     if finished.outcome == "failed":
         return Exit.FAILED
     return Exit.CHANGES if finished.plan and finished.planned else Exit.DONE
-
-
-def _check_secrets(setup: SetupFile) -> None:
-    """Every secret that the file names can be had, or asked for. Raises: InputError."""
-    for entry in (setup.control_plane, *(node.host for node in setup.nodes)):
-        if entry is not None:
-            secret_of(entry.sudo, "sudo")
-            secret_of(entry.password, "password")
-    for node in setup.nodes:
-        if node.options.join.token.kind != "control-plane":
-            secret_of(node.options.join.token, "token")
 
 
 async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:

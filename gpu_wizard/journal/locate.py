@@ -26,13 +26,20 @@ def lines_of(text: str) -> dict[str, int]:
     return lines
 
 
-def line_of(lines: dict[str, int], key: str) -> int | None:
-    """The line of a key, else of the nearest table around it; None for the file as a whole."""
+def line_of(lines: dict[str, int], key: str) -> int:
+    """The line of a key, else of what is nearest around it; a node's option may stand in the common `[stages]`.
+
+    The first line for what is missing from the file as a whole.
+    """
+    _, _, common = key.partition("].stages.")
+    for wanted in (key, f"stages.{common}") if common else (key,):
+        if wanted in lines:
+            return lines[wanted]
     while key:
         if key in lines:
             return lines[key]
-        key = key.rpartition(".")[0]
-    return None
+        key = key[: key.rindex("[")] if key.endswith("]") else key.rpartition(".")[0]
+    return 1
 
 
 def _parts(dotted: str) -> list[str]:

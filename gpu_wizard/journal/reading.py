@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from gpu_wizard.model.secret import SecretSource
+from gpu_wizard.journal.forms import ill_formed
+from gpu_wizard.model.secret import SecretKind, SecretSource
 
 D = TypeVar("D")
-_SOURCES = ("env", "file", "prompt", "control-plane")
+_SOURCES: tuple[SecretKind, ...] = ("env", "file", "prompt", "control-plane")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Mistakes:
@@ -63,6 +66,9 @@ def fill(
     for name in fields:
         if name in values:
             taken[name] = _value(values[name], hints[name], f"{key}.{name}", mistakes)
+            is_own = taken[name] is not None and taken[name] != fields[name].default
+            if is_own and (sentence := ill_formed(form, name, taken[name])):
+                mistakes.add(f"{key}.{name}", sentence)
     given = {name: value for name, value in taken.items() if value is not None}
     return dataclasses.replace(typing.cast(Any, start if start is not None else form()), **given)  # type: ignore[no-any-return]  # replace keeps the type
 
@@ -80,7 +86,10 @@ def _value(value: Any, hint: Any, key: str, mistakes: Mistakes) -> Any:
 
 
 def secret_source(value: Any, key: str, mistakes: Mistakes) -> SecretSource | None:
-    """`{from = "env"|"file"|"prompt"|"control-plane", name = …}`; a plain text would be a secret, and is refused."""
+    """`{from = "env"|"file"|"prompt"|"control-plane", name = …}`; a plain text would be a secret, and is refused.
+
+    Only a join token comes from the control plane.
+    """
     if not isinstance(value, Mapping):
         mistakes.add(
             key,
@@ -89,13 +98,17 @@ def secret_source(value: Any, key: str, mistakes: Mistakes) -> SecretSource | No
         return None
     unknown_keys(value, ("from", "name"), key, mistakes)
     kind, name = value.get("from"), value.get("name", "")
-    if kind not in _SOURCES:
-        mistakes.add(f"{key}.from", f"must be one of {', '.join(_SOURCES)}.")
+    sources = _SOURCES if key.endswith(".token") else _SOURCES[:-1]
+    if kind not in sources:
+        mistakes.add(f"{key}.from", f"must be one of {', '.join(sources)}.")
         return None
     if not isinstance(name, str) or (kind == "file" and not name):
         mistakes.add(f"{key}.name", "must name the file." if kind == "file" else "must be a text.")
         return None
-    return SecretSource(kind, str(name))
+    if name and kind == "env" and not _VARIABLE.fullmatch(name):
+        mistakes.add(f"{key}.name", "must be a variable's name.")
+        return None
+    return SecretSource(sources[sources.index(kind)], str(name))
 
 
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}

@@ -99,6 +99,33 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     assert "NO_SUCH" in ran.stderr
 
 
+def test_everything_that_a_file_names_is_looked_at_before_anything_is_connected_to(
+    tmp_path: Path,
+) -> None:
+    setup = tmp_path / "setup.toml"
+    setup.write_text("""\
+version = 1
+[control_plane]
+host = "a"
+sudo = {from = "env", name = "NO_SUCH"}
+[cluster]
+kubeconfig = "/no/such/kubeconfig"
+[[nodes]]
+host = "b"
+identity_file = "/"
+password = {from = "file", name = "/no/such/password"}
+[stages.join]
+images_file = "/no/such/images.tar"
+[choices]
+"labels.nvidia.com/gpu" = "kep"
+nonsense = "x"
+""")
+    ran = gpu_wizard("--auto", str(setup))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    for line in (4, 6, 9, 10, 12, 14, 15):
+        assert f"{setup}:{line}, key " in ran.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_every_command(shell: str) -> None:
     text = gpu_wizard("completion", shell).stdout

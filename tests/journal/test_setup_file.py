@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomlkit
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from tomlkit.exceptions import TOMLKitError
 
 from gpu_wizard.cli.starter import starter
 from gpu_wizard.journal.recording import read_setup, write_new
@@ -169,3 +175,122 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(tmp_path: Path) ->
     found = mistakes(tmp_path, text)
     assert "hunter2" not in str(found)
     assert found["stages.join.http_proxy"][0] is not None
+
+
+BASE = 'version = 1\n[control_plane]\nhost = "k"\n[[nodes]]\nhost = "a"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "line"),
+    [
+        ('[stages.join]\nversion = "1.34.3"\n', "stages.join.version", 7),
+        ('[stages.join]\nnode_name = "a\\nb: c"\n', "stages.join.node_name", 7),
+        ('[stages.join]\nnode_ip = "no"\n', "stages.join.node_ip", 7),
+        ('[stages.join]\ninstaller_sha256 = "ABC"\n', "stages.join.installer_sha256", 7),
+        ('[stages.join]\ninstaller_url = "ftp:/x y"\n', "stages.join.installer_url", 7),
+        ('[stages.join]\nhttp_proxy = "proxy"\n', "stages.join.http_proxy", 7),
+        ('[stages.toolkit]\nversion = "latest"\n', "stages.toolkit.version", 7),
+        ('[stages.toolkit]\nrepository = "https://m\\ndeb x"\n', "stages.toolkit.repository", 7),
+        ('[stages.toolkit]\nfingerprint = "abc"\n', "stages.toolkit.fingerprint", 7),
+        ('[stages.runtime]\nbinary = "bin/x"\n', "stages.runtime.binary", 7),
+        ('[stages.runtime-class]\nname = "../x"\n', "stages.runtime-class.name", 7),
+        ('[stages.proof]\nimage = "a b"\n', "stages.proof.image", 7),
+        ("[stages.proof]\ntimeout_seconds = nan\n", "stages.proof.timeout_seconds", 7),
+        ('[stages.labels]\ngpu_present = "perhaps"\n', "stages.labels.gpu_present", 7),
+        ('user = "x@y"\n', "nodes[0].user", 6),
+        ('sudo = {from = "control-plane"}\n', "nodes[0].sudo.from", 6),
+        ('sudo = {from = "env", name = "A=B"}\n', "nodes[0].sudo.name", 6),
+        ('[[nodes]]\nhost = "b:99999"\n', "nodes[1].host", 7),
+        ('[[nodes]]\nhost = "x@b"\nuser = "y"\n', "nodes[1].user", 8),
+        ('[[nodes]]\nname = "b"\nhost = "a"\n', "nodes[1].host", 8),
+        ('[cluster]\ncontext = "c"\n', "cluster.context", 7),
+    ],
+)
+def test_what_a_value_must_look_like_is_told_where_it_stands(
+    tmp_path: Path, text: str, key: str, line: int
+) -> None:
+    found = mistakes(tmp_path, BASE + text)
+    assert (list(found), found[key][0]) == ([key], line)
+
+
+def test_a_fingerprint_is_taken_as_people_write_it(tmp_path: Path) -> None:
+    text = 'fingerprint = "C95B 321B 61E8 8C18 09C4  F759 DDCA E044 F796 ECB0"\n'
+    setup = read_setup(written(tmp_path, f"{BASE}[stages.toolkit]\n{text.replace('  ', ' ')}"))
+    assert setup.nodes[0].options.toolkit.fingerprint.startswith("C95B 321B")
+
+
+def test_inline_tables_and_what_is_missing_have_a_line_too(tmp_path: Path) -> None:
+    text = 'version = 1\ncontrol_plane = {host = "k"}\nnodes = [{host = "a",\n frob = 2}]\n'
+    assert mistakes(tmp_path, text)["nodes[0].frob"][0] == 3
+    assert mistakes(tmp_path, 'control_plane = {host = "k"}\n')["version"][0] == 1
+    assert list(mistakes(tmp_path, BASE.replace("= 1", "= true"))) == ["version"]
+
+
+LEAVES = st.one_of(
+    st.text(max_size=12),
+    st.integers(),
+    st.booleans(),
+    st.floats(),
+    st.datetimes(),
+    st.times(),
+    st.sampled_from(["local", "a@b:70000", "[::1]:22", "env", "prompt", "\x1b[31m", "a" * 300]),
+)
+WORDS = [
+    *("version", "control_plane", "cluster", "nodes", "stages", "choices", "host", "user", "sudo"),
+    *(
+        "password",
+        "name",
+        "from",
+        "server",
+        "join",
+        "toolkit",
+        "token",
+        "labels",
+        "proof",
+        "reboot",
+    ),
+]
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=5), inner, max_size=4),
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=6))
+def test_nonsense_is_an_error_with_file_line_and_key(document: dict[str, Any]) -> None:
+    try:
+        text = tomlkit.dumps(document)
+    except (ValueError, TOMLKitError):
+        assume(False)
+    told_or_read(text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_spoilt_file_is_an_error_with_its_file(data: st.DataObject) -> None:
+    text = GOOD
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        cut = data.draw(st.integers(0, 6))
+        put = data.draw(st.text("[]{}=\"'.#\n\\,x0- \x00\x1bé", max_size=3))
+        text = text[:at] + put + text[at + cut :]
+    told_or_read(text)
+
+
+def told_or_read(text: str) -> None:
+    """Read a text; every error that is told has its place."""
+    errors: tuple[InputError, ...] = ()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            read_setup(written(Path(folder), text))
+        except InputListError as error:
+            errors = error.errors
+        except InputError as error:
+            errors = (error,)
+    assert all(error.where.file for error in errors)
+    assert len(errors) == 1 or all(error.where.line and error.where.key for error in errors)
