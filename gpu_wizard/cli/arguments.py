@@ -62,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     _check_config(commands)
     _explain(commands)
     _manifest(commands)
+    _diagnose(commands)
+    _bundle(commands)
     _completion(commands)
     return top
 
@@ -279,6 +281,36 @@ def shielded(argv: Sequence[str]) -> list[str]:
         else:
             topic.append(word)
     return ["explain", *own, "--", *topic]
+
+
+def _diagnose(commands: Commands) -> None:
+    diagnose = commands.add_parser(
+        "diagnose", help="what an error text means: the cause and the cure, of any pasted log"
+    )
+    diagnose.add_argument(
+        "files", nargs="*", metavar="FILE", help="logs of any size; none or -: standard input"
+    )
+    diagnose.add_argument("--json", action="store_true", help="the findings as one JSON object")
+    diagnose.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+def _bundle(commands: Commands) -> None:
+    bundle = commands.add_parser(
+        "bundle", help="a support bundle without names, addresses and secrets, shown before it is written"
+    )
+    bundle.add_argument(
+        "run", nargs="?", metavar="RUN", help="a run's folder or name (default: the newest run)"
+    )
+    bundle.add_argument("--setup", metavar="FILE", help="survey the nodes of this setup file, too")
+    bundle.add_argument(
+        "--output", metavar="FILE", default="", help="default: gpu-wizard-bundle-RUN.tar.gz here"
+    )
+    bundle.add_argument("--yes", action="store_true", help="write it without the question")
+    bundle.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
 
 
 def _completion(commands: Commands) -> None:

@@ -53,6 +53,14 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
             from gpu_wizard.cli.gpu import gpu
 
             return gpu(arguments)
+        case "diagnose":
+            from gpu_wizard.cli.diagnose import diagnose
+
+            return diagnose(arguments)
+        case "bundle":
+            from gpu_wizard.cli.bundle import bundle
+
+            return bundle(arguments)
         case "check-config":
             return _check_config(arguments)
         case _:

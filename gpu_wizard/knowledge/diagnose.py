@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.knowledge.diagnosis.conditions import Facts, conditions_of
@@ -20,7 +21,8 @@ __all__ = ["Diagnosis", "Diagnoser", "Finding", "LiveDiagnosis", "diagnose"]
 
 _NOTHING: Facts = {}
 _SAMPLED = 1 << 16
-_TRUST_NOTHING_BELOW = ("blocker", "warning")
+_LINES_AT_ONCE = 2000
+_FAULTS = ("blocker", "warning")
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,30 @@ class Diagnoser:
             self._guess.feed(data[:_SAMPLED].decode(errors="replace").splitlines())
             self._sampled += len(data)
 
+    @property
+    def lines(self) -> int:
+        """How many whole lines were read."""
+        return self._scanner.line
+
+    def end_of_part(self) -> None:
+        """One input ends here: its last line is whole, and nothing wraps into the next."""
+        self._scanner.end()
+
     def end(self) -> Diagnosis:
         """The verdict on all that was read."""
         self._scanner.end()
         found = findings(self._scanner.hits.values(), self._conditions, catalogue())
-        unknown = (
-            None
-            if any(each.severity in _TRUST_NOTHING_BELOW for each in found)
-            else self._guess.layer()
-        )
+        known = any(each.severity in _FAULTS for each in found)
+        unknown = None if known else self._guess.layer()
         return Diagnosis(found, self._scanner.line, unknown)
 
 
 def diagnose(lines: Iterable[str], facts: Facts = _NOTHING, stage: str = "") -> Diagnosis:
     """The causes that these lines tell of, judged by what is known of the host and its cluster."""
-    diagnoser = Diagnoser(facts, stage)
-    for line in lines:
-        diagnoser.feed(line.encode(errors="replace") + (b"" if line.endswith("\n") else b"\n"))
+    diagnoser, several = Diagnoser(facts, stage), iter(lines)
+    while block := list(islice(several, _LINES_AT_ONCE)):
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in block)
+        diagnoser.feed(text.encode(errors="replace"))
     return diagnoser.end()
 
 

@@ -175,6 +175,8 @@ class Scanner:
         if self._rest:
             self._block(self._rest)
             self._rest = b""
+        self._window.extend([b""] * _WINDOW)
+        self._last, self._missed = _PLAIN, False
         return self._fresh
 
     def _take(self, data: bytes) -> None:

@@ -1,0 +1,156 @@
+"""`bundle`: what somebody who helps needs to see of a run, without names, addresses and secrets."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from gpu_wizard import __version__
+from gpu_wizard.cli.exits import Exit
+from gpu_wizard.faces.diagnose import as_text
+from gpu_wizard.knowledge.anonymous import Anonymizer
+from gpu_wizard.knowledge.diagnose import Diagnoser
+from gpu_wizard.knowledge.texts import Language, sentence
+from gpu_wizard.model.errors import InputError, Where
+
+LARGEST_BYTES = 8 << 20
+"""Of a longer file the end is taken: that is where a run failed."""
+_SUFFIXES = (".jsonl", ".log", ".toml", ".json", ".txt")
+_SHOWN_LINES = 40
+_SURVEY_SECONDS = 60.0
+
+
+def bundle(arguments: argparse.Namespace) -> Exit:
+    """Collect, show, ask, write. Raises: InputError: no such run, or the file can't be written."""
+    folder = _folder(arguments.run)
+    raw = _collected(folder)
+    if arguments.setup:
+        raw["survey.json"] = _survey(arguments)
+    if not raw:
+        print(_word("nothing", arguments.lang, folder=str(folder)), file=sys.stderr)
+        return Exit.FAILED
+    raw["findings.txt"] = _findings(raw, arguments.lang)
+    raw["program.txt"] = f"gpu-wizard {__version__}\nPython {sys.version}\n{sys.platform}\n"
+    anonymizer = Anonymizer()
+    for name, text in raw.items():
+        anonymizer.learn(f"{Path(name).stem}\n{text}")
+    clean = {anonymizer.clean(name): anonymizer.clean(text) for name, text in raw.items()}
+    _show(clean, anonymizer, arguments.lang)
+    default = anonymizer.clean(f"gpu-wizard-bundle-{folder.name}.tar.gz")
+    target = Path(arguments.output or default.replace("<", "").replace(">", ""))
+    if not arguments.yes and not _agreed(target, arguments.lang):
+        print(_word("not-written", arguments.lang), file=sys.stderr)
+        return Exit.DONE
+    _write(target, clean)
+    print(_word("written", arguments.lang, file=str(target), count=str(len(clean))))
+    return Exit.DONE
+
+
+def _folder(run: str | None) -> Path:
+    """A run's folder: as given, by its name, or the newest."""
+    from platformdirs import user_state_path
+
+    runs = user_state_path("gpu-wizard") / "runs"
+    places = [Path(run), runs / run] if run else sorted(runs.glob("*/"), reverse=True)[:1]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise InputError(
+            "no-such-run",
+            "There is no such run." if run else "There is no run yet.",
+            Where(file=run or str(runs)),
+            "Name a run's folder; without one the newest is taken.",
+        )
+    return found
+
+
+def _collected(folder: Path) -> dict[str, str]:
+    """File name → text. Raises: InputError."""
+    texts = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _SUFFIXES and path.is_file():
+            try:
+                with path.open("rb") as file:
+                    file.seek(max(0, path.stat().st_size - LARGEST_BYTES))
+                    texts[path.name] = file.read().decode(errors="replace")
+            except OSError as error:
+                reason = f"Can't read it: {error.strerror}."
+                raise InputError("log-unreadable", reason, Where(file=str(path))) from error
+    return texts
+
+
+def _survey(arguments: argparse.Namespace) -> str:
+    """What `status --json` says of the nodes of a setup file."""
+    from gpu_wizard.cli.status import status
+
+    wanted = argparse.Namespace(
+        setup=arguments.setup,
+        targets=[],
+        control_plane="",
+        kubeconfig="",
+        context="",
+        ask_sudo=False,
+        timeout=_SURVEY_SECONDS,
+        json=True,
+        lang=arguments.lang,
+    )
+    document = io.StringIO()
+    with contextlib.redirect_stdout(document):
+        status(wanted)
+    return document.getvalue()
+
+
+def _findings(raw: Mapping[str, str], language: Language) -> str:
+    diagnoser = Diagnoser()
+    for name, text in raw.items():
+        if name.endswith(".log"):
+            diagnoser.feed(text.encode())
+            diagnoser.end_of_part()
+    return as_text(diagnoser.end(), (), language) + "\n"
+
+
+def _show(clean: Mapping[str, str], anonymizer: Anonymizer, language: Language) -> None:
+    print(_word("shown", language))
+    for name, text in clean.items():
+        lines = text.splitlines()
+        print(f"\n── {name} ({len(lines)})")
+        if len(lines) > 2 * _SHOWN_LINES:
+            hidden = len(lines) - 2 * _SHOWN_LINES
+            lines = [*lines[:_SHOWN_LINES], f"… +{hidden} …", *lines[-_SHOWN_LINES:]]
+        for line in lines:
+            print("  " + "".join(each if each.isprintable() else " " for each in line))
+    print()
+    print(_word("replaced", language, count=str(len(anonymizer.replaced))))
+
+
+def _agreed(target: Path, language: Language) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return input(_word("ask", language, file=str(target))).strip().lower() in ("y", "yes", "д")
+    except EOFError:
+        return False
+
+
+def _write(target: Path, clean: Mapping[str, str]) -> None:
+    """A new archive that only its owner can read. Raises: InputError."""
+    try:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        reason = f"Can't write it: {error.strerror}."
+        raise InputError("bundle-unwritable", reason, Where(file=str(target))) from error
+    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, text in clean.items():
+            data = text.encode(errors="replace")
+            entry = tarfile.TarInfo(f"bundle/{name.replace('<', '').replace('>', '')}")
+            entry.size, entry.mode = len(data), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+
+
+def _word(key: str, language: Language, **params: str) -> str:
+    return sentence("word", f"bundle.{key}", params, language)
