@@ -154,7 +154,7 @@ class StageRun:
 
     async def _settled(self) -> Assessment:
         """Look again until the world agrees, a person is needed, another plan fits, or time is over."""
-        deadline, last = time.monotonic() + self.stage.settle_seconds, ""
+        deadline, last = time.monotonic() + self.stage.settles_in(self.state.spec), ""
         while True:
             await self._look()
             assessment = self.state.judged(self.stage)

@@ -19,7 +19,6 @@ ROLE_LABEL = "node-role.kubernetes.io/gpu"
 RUN_LABEL = "gpu-wizard/run"
 PART_LABEL = "gpu-wizard/part"
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
-POD_DEADLINE_SECONDS = 300
 
 Manifest = dict[str, Any]
 
@@ -125,7 +124,7 @@ def _pod(spec: Spec, name: str, part: str, image: str, hostname: str) -> Manifes
         },
         "spec": {
             "restartPolicy": "Never",
-            "activeDeadlineSeconds": POD_DEADLINE_SECONDS,
+            "activeDeadlineSeconds": int(spec.options.proof.timeout_seconds),
             "terminationGracePeriodSeconds": 5,
             "nodeSelector": {"kubernetes.io/hostname": hostname},
             "tolerations": [TOLERATION],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gpu_wizard.facts.daemonsets import MANAGED_BY, OURS
-from gpu_wizard.facts.manifests import PART_LABEL, POD_DEADLINE_SECONDS, RUN_LABEL
+from gpu_wizard.facts.manifests import PART_LABEL, RUN_LABEL
 from gpu_wizard.facts.objects import NodeObject, PodObject, parse_pod
 from gpu_wizard.model.fact import Fact, Known
 from gpu_wizard.model.question import (
@@ -30,13 +30,15 @@ _GRACE_SECONDS = 60
 class ProofPod:
     """A short pod of this program. `part`: `proof` or `control`; `run`: the run that made it.
 
-    `hostname`: the node that it is meant for, by its label `kubernetes.io/hostname`.
+    `hostname`: the node that it is meant for, by its label `kubernetes.io/hostname`. `deadline_seconds`: how long
+    it may run.
     """
 
     pod: PodObject
     part: str
     run: str
     hostname: str = ""
+    deadline_seconds: int = 300
 
     @property
     def ended(self) -> bool:
@@ -55,7 +57,9 @@ class ProofPod:
         One that no node could take has no start, and so no deadline of the kubelet's.
         """
         created = _unix_time(self.pod.created)
-        is_old = bool(clock and created and clock - created > POD_DEADLINE_SECONDS + _GRACE_SECONDS)
+        is_old = bool(
+            clock and created and clock - created > self.deadline_seconds + _GRACE_SECONDS
+        )
         return self.ended or is_old
 
 
@@ -88,12 +92,14 @@ def parse_proof_pods(found: ObjectsFound) -> Fact[tuple[ProofPod, ...]]:
 
 def _proof_pod(item: JsonObject) -> ProofPod:
     pod = parse_pod(item)
-    selector = (item.get("spec") or {}).get("nodeSelector") or {}
+    spec = item.get("spec") or {}
+    selector = spec.get("nodeSelector") or {}
     return ProofPod(
         pod,
         pod.labels.get(PART_LABEL, ""),
         pod.labels.get(RUN_LABEL, ""),
         str(selector.get("kubernetes.io/hostname", "")),
+        int(spec.get("activeDeadlineSeconds") or 0),
     )
 
 

@@ -125,6 +125,10 @@ class Stage(ABC, Generic[F]):
     poll_seconds: ClassVar[float] = 1.0
     undo_at_once: ClassVar[bool] = False
 
+    def settles_in(self, _spec: Spec) -> float:
+        """How long the world may take to agree, for this Spec."""
+        return self.settle_seconds
+
     @abstractmethod
     def assess(self, facts: F, spec: Spec) -> Assessment:
         """Judge the facts. Pure."""

@@ -23,7 +23,7 @@ from gpu_wizard.facts.proof_pods import PROOF_LOGS, PROOF_PODS, ProofPod, log_of
 from gpu_wizard.model.action import Action, ApplyObject, DeleteObject, Plan, Step
 from gpu_wizard.model.fact import Fact, Known, Unknown, value_of, value_or
 from gpu_wizard.model.question import PodLog, asks, facts
-from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.spec import ProofOptions, Spec
 from gpu_wizard.model.stage import (
     Assessment,
     Found,
@@ -38,6 +38,7 @@ from gpu_wizard.model.stage import (
 
 ADMISSION = "UnexpectedAdmissionError"
 TRIES = 2
+DEFAULT_OPTIONS = ProofOptions()
 PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 GONE = ("not found", "manifest unknown", "no match for platform", "InvalidImageName", "never pull")
 
@@ -73,8 +74,12 @@ class Proof(Stage[ProofFacts]):
 
     id = "proof"
     facts_type = ProofFacts
-    settle_seconds = 240.0
+    settle_seconds = DEFAULT_OPTIONS.timeout_seconds
     undo_at_once = True
+
+    def settles_in(self, spec: Spec) -> float:
+        """As long as the file gives the pods, images to be pulled included."""
+        return spec.options.proof.timeout_seconds
 
     def assess(self, facts: ProofFacts, spec: Spec) -> Assessment:
         """From the plugin's pod to the test pod's own words."""

@@ -232,6 +232,16 @@ def test_an_image_of_the_file_wins() -> None:
     assert STAGE.plan(facts(), spec)[0].params["image"] == "mirror/cuda:1"
 
 
+def test_the_files_time_bounds_pods_and_waiting() -> None:
+    spec = replace(PROVE, options=StageOptions(proof=ProofOptions(timeout_seconds=900.0)))
+    test, control = (step.action for step in STAGE.plan(facts(), spec))
+    assert isinstance(test, ApplyObject)
+    assert isinstance(control, ApplyObject)
+    for each in (test, control):
+        assert each.manifest["spec"]["activeDeadlineSeconds"] == 900
+    assert (STAGE.settles_in(spec), STAGE.settles_in(PROVE)) == (900.0, 300.0)
+
+
 def test_ended_pods_of_a_run_that_was_cut_off_are_removed() -> None:
     old = short("old", run="run-0", phase="Succeeded")
     steps = STAGE.plan(facts(proof_pods=Known((old, short("live", run="run-0")))), PROVE)
