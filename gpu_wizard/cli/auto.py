@@ -21,7 +21,8 @@ from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import is_prompting, secret_of
 from gpu_wizard.cli.preflight import check
 from gpu_wizard.engine.setup import Course, Target, run_setup
-from gpu_wizard.faces.auto import JsonFace, TextFace
+from gpu_wizard.faces.auto import TextFace
+from gpu_wizard.faces.headless import JsonFace
 from gpu_wizard.journal.journal import FileJournal
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.knowledge.texts import Language

@@ -1,16 +1,16 @@
-"""The headless face: approves what the file asked for, and prints each stage as it goes, as text or JSON lines."""
+"""The headless face as text: each stage as it goes, for a person to read."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 from gpu_wizard.faces import wording
-from gpu_wizard.faces.jsonlines import JsonLines
+from gpu_wizard.faces.headless import Headless
 from gpu_wizard.knowledge.texts import Language, sentence
-from gpu_wizard.model.action import Step
+from gpu_wizard.knowledge.words import explain_command
+from gpu_wizard.model.action import Run, Step
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.events import (
     ConnectionLost,
@@ -29,70 +29,12 @@ from gpu_wizard.model.events import (
     StepStarted,
     SurveyStarted,
 )
-from gpu_wizard.model.stage import Assessment, Question
+from gpu_wizard.model.stage import Assessment
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
-class Outlet:
-    """A text stream that never raises: once it takes nothing more, the rest is let go of and `failed` says why.
-
-    An error out of a face would end an action half-way.
-    """
-
-    def __init__(self, stream: TextIO, failing: Callable[[], None]) -> None:
-        """`failing`: called once, when the stream fails."""
-        self._stream, self._failing = stream, failing
-        self.failed: OSError | None = None
-
-    def write(self, text: str) -> None:
-        """Write, and hand on at once."""
-        if self.failed is not None:
-            return
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except OSError as error:
-            self.failed = error
-            self._failing()
-
-    def isatty(self) -> bool:
-        """Whether a terminal draws it."""
-        return self._stream.isatty()
-
-
-class Headless:
-    """What both forms share: nobody answers but the file; Ctrl-C, and output that nobody takes, ask to stop."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        """Nobody asked to stop yet. `stream` None: nothing is written."""
-        self._stop = False
-        self.outlet = Outlet(stream or io.StringIO(), self.request_stop)
-
-    async def choose(self, question: Question) -> str | None:
-        """Plans are approved, as the command line asked; nothing else is decided for a person."""
-        return {"approve": "approve", "failed": "stop"}.get(question.id)
-
-    def stop_requested(self) -> bool:
-        """Whether to stop after the step in hand."""
-        return self._stop
-
-    def request_stop(self) -> None:
-        """Stop after the step in hand."""
-        self._stop = True
-
-
-class JsonFace(Headless):
-    """One JSON object a line on standard output."""
-
-    def __init__(self, stream: TextIO, version: str) -> None:
-        """`version`: of the program."""
-        super().__init__(stream)
-        self._lines = JsonLines(self.outlet, version)
-
-    async def show(self, event: Event) -> None:
-        """Write one event."""
-        self._lines.write(event)
+WORD_WIDTH = 22
 
 
 class TextFace(Headless):
@@ -112,6 +54,7 @@ class TextFace(Headless):
         self._met: set[str] = set()
         self._steps: dict[str, Step] = {}
         self._diffs: Mapping[str, str] = {}
+        self._explained: set[tuple[str, str]] = set()
         self._last: dict[tuple[str | None, str], StageAssessed] = {}
 
     async def show(self, event: Event) -> None:
@@ -187,6 +130,7 @@ class TextFace(Headless):
         for number, step in enumerate(event.plan if self._plan_only else (), 1):
             self._say(f"   {number}. {wording.step_title(step, self._language)}")
             self._step(step)
+            self._words(step)
 
     def _step(self, step: Step) -> None:
         """A step's command, what else it disturbs, and its diff."""
@@ -199,6 +143,22 @@ class TextFace(Headless):
         if wording.risk(step, self._language):
             self._say(f"      ! {wording.risk(step, self._language)}")
         self._say(*(f"      {line}" for line in self._diffs.get(step.id, "").splitlines()))
+
+    def _words(self, step: Step) -> None:
+        """Each word of the step's command with its meaning, each told once in a plan."""
+        words = (
+            explain_command(step.action.argv, self._language)
+            if isinstance(step.action, Run)
+            else ()
+        )
+        for word in words:
+            if word.meaning and (word.text, word.meaning) not in self._explained:
+                self._explained.add((word.text, word.meaning))
+                indent = "  " * word.depth
+                label = (
+                    word.text if len(word.text) <= WORD_WIDTH else f"{word.text[: WORD_WIDTH - 1]}…"
+                )
+                self._say(f"          {indent}{label:{WORD_WIDTH}}  {word.meaning}")
 
     def _step_started(self, event: StepStarted) -> None:
         self._steps[event.step.id] = event.step

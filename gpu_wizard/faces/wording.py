@@ -88,15 +88,22 @@ def command(action: Action) -> str:
             return f"delete {_object(action.kind, action.namespace, action.name)}"
 
 
+def words_of(run: Run) -> tuple[str, ...]:
+    """The words of a command as they are run, sudo and environment before it."""
+    environment = [f"{key}={value}" for key, value in run.environment]
+    sudo = ("sudo",) if run.root else ()
+    return (*sudo, *(("env", *environment) if environment else ()), *run.argv)
+
+
 def _run(run: Run) -> str:
     """A command line that could be pasted; a script with quotes or lines of its own as a here-document."""
-    environment = [f"{key}={value}" for key, value in run.environment]
-    before = (*(("sudo",) if run.root else ()), *(("env", *environment) if environment else ()))
+    words = words_of(run)
     if run.argv[:2] == ("sh", "-c") and ("\n" in run.argv[2] or "'" in run.argv[2]):
         # `sh -c SCRIPT NAME ARGUMENT…` and `sh -s ARGUMENT…` with the script as input are the same to a script.
-        words = (*before, "sh", "-s", "--", *run.argv[4:])
-        return f"{shlex.join(words)} <<'EOF'\n{run.argv[2].rstrip()}\nEOF"
-    return shlex.join((*before, *run.argv))
+        before = words[: len(words) - len(run.argv)]
+        line = shlex.join((*before, "sh", "-s", "--", *run.argv[4:]))
+        return f"{line} <<'EOF'\n{run.argv[2].rstrip()}\nEOF"
+    return shlex.join(words)
 
 
 def _object(kind: str, namespace: str, name: str) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gpu_wizard.faces.auto import JsonFace, TextFace
+from gpu_wizard.faces.auto import TextFace
+from gpu_wizard.faces.headless import JsonFace
 from gpu_wizard.model.events import OutputReceived, StageAssessed
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.stage import blocked

@@ -13,7 +13,7 @@ from gpu_wizard.cli.auto import new_run_id, target
 from gpu_wizard.cli.edges import Edges
 from gpu_wizard.cluster.api import KubeCluster
 from gpu_wizard.engine.setup import Course, run_setup
-from gpu_wizard.faces.auto import Headless
+from gpu_wizard.faces.headless import Headless
 from gpu_wizard.faces.jsonlines import as_json
 from gpu_wizard.host.local import local_host
 from gpu_wizard.host.ssh import SshHost, connect
