@@ -35,10 +35,11 @@ _PUBLIC = re.compile(
     r"|docker\.com|k8s\.io|kubernetes\.io|quay\.io|ghcr\.io|gcr\.io|ubuntu\.com|debian\.org|fedoraproject\.org|centos\.org"
     r"|rockylinux\.org|opensuse\.org|kernel\.org|cloudflare\.com|cluster\.local|svc)$"
 )
-_KEPT = frozenset(
+_KEPT_WORDS = (
     "localhost root local node host server agent control_plane control-plane null none true k3s k3s-agent nvidia gpu kubernetes"
-    " kubelet systemd kernel default kube-system nodes system unknown rke2 docker containerd git".split()
+    " kubelet systemd kernel default kube-system nodes system unknown rke2 docker containerd git"
 )
+_KEPT = frozenset(_KEPT_WORDS.split())
 _MAC = re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.IGNORECASE)

@@ -17,7 +17,7 @@ from gpu_wizard.knowledge.diagnosis.layers import Layer, LayerGuess
 from gpu_wizard.knowledge.diagnosis.ranking import Finding, findings
 from gpu_wizard.knowledge.diagnosis.scanning import Hit, Scanner
 
-__all__ = ["Diagnosis", "Diagnoser", "Finding", "LiveDiagnosis", "diagnose"]
+__all__ = ["Diagnoser", "Diagnosis", "Finding", "LiveDiagnosis", "diagnose"]
 
 _NOTHING: Facts = {}
 _SAMPLED = 1 << 16

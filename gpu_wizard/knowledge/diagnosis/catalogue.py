@@ -109,7 +109,11 @@ def catalogue() -> Catalogue:
                 tables.setdefault(kind, []).extend(entries)
     signatures = tuple(_signature(entry) for entry in tables["signature"])
     recoveries = [each for entry in tables["recovery"] for each in _recoveries(entry, signatures)]
-    harmless = tuple(each for entry in tables["harmless"] for each in _wordings(entry, "patterns", anchored=False))
+    harmless = tuple(
+        each
+        for entry in tables["harmless"]
+        for each in _wordings(entry, "patterns", anchored=False)
+    )
     by_id = {each.id: each for each in signatures}
     return Catalogue(signatures, (*recoveries, *_progress(signatures)), harmless, by_id)
 
@@ -154,9 +158,7 @@ def _fixes(entry: Mapping[str, Any]) -> tuple[Fix, ...]:
     return tuple(Fix(**each) for each in entry.get("fix", ()))
 
 
-def _wordings(
-    entry: Mapping[str, Any], key: str, *, anchored: bool = True
-) -> tuple[Wording, ...]:
+def _wordings(entry: Mapping[str, Any], key: str, *, anchored: bool = True) -> tuple[Wording, ...]:
     texts = entry.get(key, ())
     return tuple(each for text in texts for each in wordings(text, anchored=anchored))
 

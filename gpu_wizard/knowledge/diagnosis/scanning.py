@@ -251,7 +251,9 @@ class Scanner:
         for start in range(0, len(line), step):
             piece = line[start : start + LONGEST_LINE]
             self._window.append(piece)
-            self._tried(self._index.shape(b" ".join(piece.lower().translate(None, _DIGITS).split())).leads)
+            self._tried(
+                self._index.shape(b" ".join(piece.lower().translate(None, _DIGITS).split())).leads
+            )
 
     def _tried(self, leads: tuple[_Target, ...]) -> tuple[Hit, ...]:
         """The hits of this line: matches that reach into it."""
@@ -269,7 +271,9 @@ class Scanner:
                 continue
             if target.recovery is not None:
                 self._clear(target.recovery)
-            elif target.signature is not None and self._counts(target, window[window.rfind("\n", 0, match.start()) + 1 :]):
+            elif target.signature is not None and self._counts(
+                target, window[window.rfind("\n", 0, match.start()) + 1 :]
+            ):
                 hit = self._record(target.signature, match, parts[-1])
                 found[hit.signature.id] = hit
         return tuple(found.values())

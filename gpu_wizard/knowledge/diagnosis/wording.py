@@ -18,14 +18,15 @@ _KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
 _TO_THE_END = r"[^\n\"]{1,160}"
 _EITHER = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _DIGITS = re.compile(r"\d+")
-_COMMON = frozenset(
+_COMMON_WORDS = (
     "error|failed|denied|missing|not found|not ready|is in use|is loaded|is active|unable to|disabled|forbidden|invalid"
     "|no such file or directory|no such file|connection refused|permission denied|not supported|i/o timeout|shutdown"
     "|no route to host|context deadline exceeded|no such host|network is unreachable|connection reset by peer|error:"
     "|executable file not found|deadline exceeded|does not exist|manifests|image|registry|containerd|nvidia|nvidia-smi"
     "|https://|http://|validation|corruption|unauthorized|exited|is not|conflicts with|setting up|already exists|expired"
-    "|failed with|predicate|slowdown|warning|required|timed out".split("|")
+    "|failed with|predicate|slowdown|warning|required|timed out"
 )
+_COMMON = frozenset(_COMMON_WORDS.split("|"))
 """Literals that stand in many ordinary lines: an anchor only where a wording has nothing better."""
 _ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
 
@@ -106,31 +107,26 @@ def _anchor(literals: list[str], source: str) -> str:
 def _branches(source: str) -> list[str]:
     """The alternatives of a regular expression at its top level."""
     depth, branches = 0, [""]
-    for token in re.findall(r"\\.|\[(?:\\.|[^\]])*\]|.", source):
-        depth += (token == "(") - (token == ")")
-        if token == "|" and depth == 0:
+    for atom in re.findall(r"\\.|\[(?:\\.|[^\]])*\]|.", source):
+        depth += (atom == "(") - (atom == ")")
+        if atom == "|" and depth == 0:
             branches.append("")
         else:
-            branches[-1] += token
+            branches[-1] += atom
     return branches
 
 
 def _literals(branch: str) -> list[str]:
     """What stands for itself in one branch: groups, classes and whatever is repeated end a literal."""
     depth, literals = 0, [""]
-    for token in re.findall(r"\\.|\[(?:\\.|[^\]])*\][*+?]?(?:\{[^}]*\})?|.", branch):
-        depth += token == "("
-        if (
-            depth
-            or token in (".", "^", "$")
-            or len(token) > 2
-            or re.fullmatch(r"\\[a-zA-Z]", token)
-        ):
+    for atom in re.findall(r"\\.|\[(?:\\.|[^\]])*\][*+?]?(?:\{[^}]*\})?|.", branch):
+        depth += atom == "("
+        if depth or atom in (".", "^", "$") or len(atom) > 2 or re.fullmatch(r"\\[a-zA-Z]", atom):
             literals.append("")
-        elif token in ("*", "?", "+"):
+        elif atom in ("*", "?", "+"):
             literals[-1] = literals[-1][:-1]
             literals.append("")
         else:
-            literals[-1] += _ESCAPE.sub(r"\1", token)
-        depth -= token == ")"
+            literals[-1] += _ESCAPE.sub(r"\1", atom)
+        depth -= atom == ")"
     return literals
