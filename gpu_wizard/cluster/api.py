@@ -53,6 +53,22 @@ class Connection(Protocol):
         """Close the connections."""
 
 
+class _Gets:
+    """The requests of one round of questions: the same one is sent once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sent: dict[object, asyncio.Task[HttpAnswer]] = {}
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> HttpAnswer:
+        """The answer to a GET; empty query values are left out. Raises: as `Connection.request`."""
+        given = {key: value for key, value in (query or {}).items() if value}
+        key = (path, tuple(sorted(given.items())))
+        if key not in self._sent:
+            self._sent[key] = asyncio.ensure_future(self._connection.request("GET", path, given))
+        return await self._sent[key]
+
+
 class KubeReader:
     """A Kubernetes API that can be asked."""
 
@@ -70,28 +86,26 @@ class KubeReader:
         await self._connection.close()
 
     async def ask(self, asks: Sequence[ClusterAsk]) -> list[ClusterAnswer]:
-        """Answer all questions at once; see `ClusterReader.ask`."""
-        return list(await asyncio.gather(*(self._answer(ask) for ask in asks)))
+        """Answer all questions at once, what two of them need by one request; see `ClusterReader.ask`."""
+        gets = _Gets(self._connection)
+        return list(await asyncio.gather(*(self._answer(ask, gets) for ask in asks)))
 
-    async def _answer(self, ask: ClusterAsk) -> ClusterAnswer:
+    async def _answer(self, ask: ClusterAsk, gets: _Gets) -> ClusterAnswer:
         try:
             match ask:
                 case Objects():
                     path = path_of(ask.kind, ask.namespace or "", ask.name)
-                    return _found(
-                        await self._connection.request("GET", path, query_of(ask)),
-                        single=bool(ask.name),
-                    )
+                    return _found(await gets.get(path, query_of(ask)), single=bool(ask.name))
                 case ApiGet():
-                    return _found(await self._connection.request("GET", ask.path), single=True)
+                    return _found(await gets.get(ask.path), single=True)
                 case PodLogs():
-                    return await self._logs(ask)
+                    return await self._logs(ask, gets)
         except WizardError as error:
             return unknown_from(error)
 
-    async def _logs(self, ask: PodLogs) -> ClusterAnswer:
+    async def _logs(self, ask: PodLogs, gets: _Gets) -> ClusterAnswer:
         selectors = {"fieldSelector": f"spec.nodeName={ask.node}", "labelSelector": ask.labels}
-        pods = await self._connection.request("GET", path_of("Pod", ask.namespace or ""), selectors)
+        pods = await gets.get(path_of("Pod", ask.namespace or ""), selectors)
         listed = _found(pods, single=False)
         if not isinstance(listed, ObjectsFound):
             return listed
