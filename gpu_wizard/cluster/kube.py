@@ -34,6 +34,21 @@ from gpu_wizard.model.secret import Secret
 FIELD_MANAGER = "gpu-wizard"
 REQUEST_SECONDS = 15.0
 """Bound of one request. With its store down a server says nothing for 60 s (recorded, j16)."""
+_FROM_AFAR = (
+    *("server", "tls-server-name", "certificate-authority-data"),
+    *("client-certificate-data", "client-key-data", "token"),
+)
+_UNREADABLE = (
+    ConfigException,
+    OSError,
+    yaml.YAMLError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+)
+"""What kubernetes_asyncio and ssl make of a kubeconfig that is none (seen with 340 spoilt ones)."""
 BUSY_TRIES = 3
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 2.0
 """Seconds between two tries of a request that a busy server did not carry out."""
@@ -52,12 +67,15 @@ async def from_file(path: str | None, context: str | None) -> KubeConnection:
             client_configuration=configuration,
             persist_config=False,
         )
-    except (ConfigException, OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        return KubeConnection(configuration)
+    except _UNREADABLE as error:
         where = Where(file=path or "~/.kube/config", key=context or "")
+        # Only the library's own messages and the system's are sure not to quote a key.
+        told = isinstance(error, ConfigException | OSError) and not isinstance(error, ssl.SSLError)
+        reason = f": {error}" if told else "."
         raise InputError(
-            "kubeconfig-unreadable", f"The kubeconfig can't be used: {error}", where
+            "kubeconfig-unreadable", f"The kubeconfig can't be used{reason}", where
         ) from error
-    return KubeConnection(configuration)
 
 
 async def from_secret(
@@ -74,27 +92,23 @@ async def from_secret(
         try:
             document = _with_files(yaml.safe_load(kubeconfig.reveal()), Path(folder))
             await load_kube_config_from_dict(document, client_configuration=configuration)
-        except (
-            ConfigException,
-            OSError,
-            yaml.YAMLError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ):
+            configuration.host = server or configuration.host
+            return KubeConnection(configuration, seconds)
+        except _UNREADABLE:
             # The library's text may quote what it read, and that holds a key.
             raise InputError(
                 "kubeconfig-unreadable", "The control plane's kubeconfig can't be read."
             ) from None
-        configuration.host = server or configuration.host
-        return KubeConnection(configuration, seconds)
 
 
 def _with_files(document: Any, folder: Path) -> dict[str, Any]:
-    """The kubeconfig with certificate data written to files of `folder`."""
+    """The kubeconfig with certificate data written to files of `folder`, and nothing in it but such data and names.
+
+    It came from another machine: what it says to run here (`exec`), or to read here (`tokenFile`, a path), is not.
+    """
     for group, inner in (("clusters", "cluster"), ("users", "user")):
         for number, item in enumerate(document[group]):
+            item[inner] = {key: value for key, value in item[inner].items() if key in _FROM_AFAR}
             for key in [key for key in item[inner] if key.endswith("-data")]:
                 file = folder / f"{group}-{number}-{key}"
                 file.touch(mode=0o600)

@@ -270,3 +270,59 @@ async def test_a_page_of_a_proxy_is_an_error_and_no_crash(status: int, body: byt
     if status != 404:
         with pytest.raises(WizardError):
             await cluster.delete(DeleteObject("RuntimeClass", "nvidia"))
+
+
+def spoilt(document: Any, junk: Any) -> list[Any]:
+    """The document once for each of its places, with something else there."""
+    if not isinstance(document, dict | list):
+        return [junk]
+    items = document.items() if isinstance(document, dict) else enumerate(document)
+    found: list[Any] = [junk]
+    for key, value in items:
+        for inner in spoilt(value, junk):
+            copy = json.loads(json.dumps(document))
+            copy[key] = inner
+            found.append(copy)
+    return found
+
+
+@pytest.mark.parametrize("junk", [None, "", "x", 1, [], {}, [1], {"a": 1}])
+async def test_a_spoilt_kubeconfig_is_an_error_and_no_crash(
+    server: ClusterServer, tmp_path: Path, junk: Any
+) -> None:
+    file = tmp_path / "config"
+    for document in spoilt(server.kubeconfig(), junk):
+        file.write_text(json.dumps(document))
+        for opening in (
+            from_file(str(file), None),
+            from_secret(
+                Secret(file.read_bytes()), server.kubeconfig()["clusters"][0]["cluster"]["server"]
+            ),
+        ):
+            try:
+                connection = await opening
+            except InputError as error:
+                assert error.code == "kubeconfig-unreadable"  # noqa: PT017 - some are good enough
+            else:
+                await connection.close()
+
+
+async def test_another_machines_kubeconfig_runs_and_reads_nothing_here(
+    server: ClusterServer, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("mine")
+    document = server.kubeconfig()
+    document["users"][0]["user"] = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "touch",
+            "args": [str(tmp_path / "ran")],
+        },
+        "tokenFile": str(tmp_path / "secret"),
+    }
+    opened = KubeCluster(await from_secret(Secret(json.dumps(document).encode())))
+    (answer,) = await opened.ask([Objects("Node")])
+    await opened.close()
+    assert isinstance(answer, Unknown)
+    assert answer.code == "api-unauthorized"
+    assert not (tmp_path / "ran").exists()
