@@ -1,6 +1,6 @@
 """On a machine with cards and PyTorch: do all telemetry paths agree under load, and what do they cost?
 
-    python3 .bench/telemetry_gpu.py OUT_FOLDER
+    python3 .bench/telemetry_gpu.py OUT_FOLDER [--cost]
 
 Prints figures, and writes what came (UUIDs replaced) as recordings. The SSH path goes through a server in this
 process. It changes no setting of a card.
@@ -114,129 +114,117 @@ async def main():
         "UUID: GPU"
     )
     async with machine(folder, os.environ, pids) as transport:
-        began = time.time()
-        until = began + 24
-        series = {"local": [], "sent": [], "smi": []}
-        shots = []
-        tasks = [
-            asyncio.create_task(gather(LocalTelemetry(), series["local"], until)),
-            asyncio.create_task(gather(RemoteTelemetry(transport.open), series["sent"], until)),
-            asyncio.create_task(gather(SmiTelemetry(transport.open), series["smi"], until)),
-            asyncio.create_task(plain(shots, until)),
-        ]
-        await asyncio.sleep(4)
-        burn = folder / "burn.py"
-        burn.write_text(BURN)
-        burns = [subprocess.Popen([sys.executable, str(burn), str(i), "9"]) for i in range(count)]
-        await asyncio.gather(*tasks)
-        for one in burns:
-            one.wait()
-        print("== agreement, each against the local NVML within 0.15 s")
-        for name in ("sent", "smi"):
-            compare(name, series[name], series["local"])
-        print("== agreement in the loaded middle only")
-        middle = {
-            n: [(a, s) for a, s in v if began + 12 < a < began + 15.5] for n, v in series.items()
-        }
-        for name in ("sent", "smi"):
-            compare(name, middle[name], middle["local"])
-        for name, many in series.items():
-            ats = [s.at for _, s in many]
-            beats = [b - a for a, b in zip(ats, ats[1:])]
-            top = max(many, key=lambda one: one[1].gpus[0].power_watts or 0)[1].gpus[0]
-            print(
-                name,
-                "samples",
-                len(many),
-                "beat median",
-                round(statistics.median(beats), 4),
-                "max",
-                round(max(beats), 3),
-                "hottest",
-                top.power_watts,
-                top.utilisation_percent,
-                top.throttle_reasons,
-                top.memory_used_bytes,
-                [asdict(p) for p in top.processes or ()],
-            )
-        print("== plain nvidia-smi beside it")
-        for at, out in shots[len(shots) // 2 : len(shots) // 2 + 2]:
-            near = min(series["local"], key=lambda one: abs(one[0] - at))[1]
-            print(
-                out.strip(),
-                "| local",
-                [
-                    (
-                        g.utilisation_percent,
-                        (g.memory_used_bytes or 0) >> 20,
-                        g.temperature_celsius,
-                        g.power_watts,
-                        g.sm_clock_mhz,
-                        g.memory_clock_mhz,
-                        g.power_limit_watts,
-                        g.ecc_errors,
-                        g.throttle_reasons,
-                    )
-                    for g in near.gpus
-                ],
-            )
-        for name, many in series.items():
-            lines = [json.dumps(asdict(s)) for _, s in many]
-            (OUT / f"{name}.jsonl").write_text(anonymous("\n".join(lines) + "\n"))
-        (OUT / "plain.txt").write_text(anonymous("".join(f"{a:.3f}\n{o}" for a, o in shots)))
-        for words in (
-            ["-I", "-c", "pass"],
-            ["-IS", "-c", "pass"],
-            ["-IS", "-c", "import pynvml"],
+        if "--cost" not in sys.argv:
+            await agreement(transport, count)
+        await cost(transport, pids)
+
+
+async def agreement(transport, count):
+    folder = Path(tempfile.mkdtemp())
+    began = time.time()
+    until = began + 24
+    series = {"local": [], "sent": [], "smi": []}
+    shots = []
+    tasks = [
+        asyncio.create_task(gather(LocalTelemetry(), series["local"], until)),
+        asyncio.create_task(gather(RemoteTelemetry(transport.open), series["sent"], until)),
+        asyncio.create_task(gather(SmiTelemetry(transport.open), series["smi"], until)),
+        asyncio.create_task(plain(shots, until)),
+    ]
+    await asyncio.sleep(4)
+    burn = folder / "burn.py"
+    burn.write_text(BURN)
+    burns = [subprocess.Popen([sys.executable, str(burn), str(i), "9"]) for i in range(count)]
+    await asyncio.gather(*tasks)
+    for one in burns:
+        one.wait()
+    print("== agreement, each against the local NVML within 0.15 s")
+    for name in ("sent", "smi"):
+        compare(name, series[name], series["local"])
+    print("== agreement in the loaded middle only")
+    middle = {n: [(a, s) for a, s in v if began + 12 < a < began + 15.5] for n, v in series.items()}
+    for name in ("sent", "smi"):
+        compare(name, middle[name], middle["local"])
+    for name, many in series.items():
+        ats = [s.at for _, s in many]
+        beats = [b - a for a, b in zip(ats, ats[1:])]
+        top = max(many, key=lambda one: one[1].gpus[0].power_watts or 0)[1].gpus[0]
+        print(
+            name,
+            "samples",
+            len(many),
+            "beat median",
+            round(statistics.median(beats), 4),
+            "max",
+            round(max(beats), 3),
+            "hottest",
+            top.power_watts,
+            top.utilisation_percent,
+            top.throttle_reasons,
+            top.memory_used_bytes,
+            [asdict(p) for p in top.processes or ()],
+        )
+    print("== plain nvidia-smi beside it")
+    for at, out in shots[len(shots) // 2 : len(shots) // 2 + 2]:
+        near = min(series["local"], key=lambda one: abs(one[0] - at))[1]
+        print(
+            out.strip(),
+            "| local",
             [
-                "-I",
-                "-c",
-                "import sys; sys.path[:0] = ['/tmp/site']; sys.dont_write_bytecode = True; import pynvml, time; t = time.perf_counter(); pynvml.nvmlInit(); print('nvmlInit', time.perf_counter() - t)",
-            ],
-        ):
-            start = time.perf_counter()
-            ran = subprocess.run(["python3", *words], capture_output=True, text=True)
-            print(
-                "python3",
-                words[0],
-                words[-1][-60:],
-                round(1000 * (time.perf_counter() - start)),
-                "ms",
-                ran.stdout.strip(),
-            )
-        print("== first sample, ms after the channel is asked for (connection stands)")
-        for name, source in (
-            ("sent", RemoteTelemetry(transport.open)),
-            ("smi", SmiTelemetry(transport.open)),
-        ):
-            times = []
-            for _ in range(7):
-                start = time.perf_counter()
-                async with aclosing(source.samples(1.0)) as samples:
-                    await anext(samples)
-                    times.append(1000 * (time.perf_counter() - start))
-                await asyncio.sleep(0.5)
-            print(name, [round(t) for t in times])
-        for name, source, every in (
-            ("sent 10 Hz", RemoteTelemetry(transport.open), 0.1),
-            ("smi 10 Hz", SmiTelemetry(transport.open), 0.1),
-            ("sent 1 Hz", RemoteTelemetry(transport.open), 1.0),
-        ):
-            async with aclosing(source.samples(every)) as samples:
-                for _ in range(3):
-                    await anext(samples)
-                pid, wall = pids[-1], time.time()
-                before = cpu(pid), precise(pid)
-                number = 0
-                while time.time() - wall < 10:
-                    await anext(samples)
-                    number += 1
-                spent = time.time() - wall
-                print(
-                    f"{name}: {number} samples, CPU {100 * (cpu(pid) - before[0]) / spent:.2f} % of a core, by schedstat {100 * (precise(pid) - before[1]) / spent:.3f} %, {1000 * (precise(pid) - before[1]) / number:.3f} ms a sample; rss {Path(f'/proc/{pid}/status').read_text().split('VmRSS:')[1].split(chr(10))[0].strip()}"
+                (
+                    g.utilisation_percent,
+                    (g.memory_used_bytes or 0) >> 20,
+                    g.temperature_celsius,
+                    g.power_watts,
+                    g.sm_clock_mhz,
+                    g.memory_clock_mhz,
+                    g.power_limit_watts,
+                    g.ecc_errors,
+                    g.throttle_reasons,
                 )
-        await asyncio.sleep(0.5)
-        print("left behind:", [p for p in pids if Path(f"/proc/{p}").exists()])
+                for g in near.gpus
+            ],
+        )
+    for name, many in series.items():
+        lines = [json.dumps(asdict(s)) for _, s in many]
+        (OUT / f"{name}.jsonl").write_text(anonymous("\n".join(lines) + "\n"))
+    (OUT / "plain.txt").write_text(anonymous("".join(f"{a:.3f}\n{o}" for a, o in shots)))
+
+
+async def cost(transport, pids):
+    print("== first sample, ms after the channel is asked for (connection stands)")
+    for name, source in (
+        ("sent", RemoteTelemetry(transport.open)),
+        ("smi", SmiTelemetry(transport.open)),
+    ):
+        times = []
+        for _ in range(7):
+            start = time.perf_counter()
+            async with aclosing(source.samples(1.0)) as samples:
+                await anext(samples)
+                times.append(1000 * (time.perf_counter() - start))
+            await asyncio.sleep(0.5)
+        print(name, [round(t) for t in times])
+    for name, source, every in (
+        ("sent 10 Hz", RemoteTelemetry(transport.open), 0.1),
+        ("smi 10 Hz", SmiTelemetry(transport.open), 0.1),
+        ("sent 1 Hz", RemoteTelemetry(transport.open), 1.0),
+    ):
+        async with aclosing(source.samples(every)) as samples:
+            for _ in range(3):
+                await anext(samples)
+            pid, wall = pids[-1], time.time()
+            before = cpu(pid), precise(pid)
+            number = 0
+            while time.time() - wall < 10:
+                await anext(samples)
+                number += 1
+            spent = time.time() - wall
+            print(
+                f"{name}: {number} samples, CPU {100 * (cpu(pid) - before[0]) / spent:.2f} % of a core, by schedstat {100 * (precise(pid) - before[1]) / spent:.3f} %, {1000 * (precise(pid) - before[1]) / number:.3f} ms a sample; rss {Path(f'/proc/{pid}/status').read_text().split('VmRSS:')[1].split(chr(10))[0].strip()}"
+            )
+    await asyncio.sleep(0.5)
+    print("left behind:", [p for p in pids if Path(f"/proc/{p}").exists()])
 
 
 asyncio.run(main())

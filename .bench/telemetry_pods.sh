@@ -11,4 +11,18 @@ echo $! >"$group/cgroup.procs"
 sleep 8
 python3 -m gpu_wizard gpu --count 2
 python3 -m gpu_wizard gpu --count 1 --json
+python3 - <<'END'
+import asyncio
+from gpu_wizard.facts.exposure import CONTAINER_PIDS, devices_question, seen_cards
+from gpu_wizard.host.local import local_reader
+
+
+async def look():
+    reader = local_reader()
+    pids = CONTAINER_PIDS.read((await reader.ask([CONTAINER_PIDS.ask]))[0])
+    print(pids, seen_cards(pids.value, (await reader.ask([devices_question(pids.value)]))[0]))
+
+
+asyncio.run(look())
+END
 wait
