@@ -29,6 +29,8 @@ class Process:
     view: FileView
     """The file tree with this process's rights and umask."""
     terminal: str = "?"
+    echo: Callable[[bool], None] | None = None
+    """Switches what its terminal shows of the keys on and off; None: it has no terminal."""
     started: float = field(default_factory=time.time)
     task: asyncio.Task[int] | None = None
     killed: int | None = None
@@ -72,6 +74,7 @@ class ProcessTable:
             argv=argv,
             view=view,
             terminal=parent.terminal if parent else "?",
+            echo=parent.echo if parent else None,
             ignored=set(parent.ignored) if parent else set(),
         )
         self._processes[pid] = process

@@ -55,6 +55,10 @@ class Session(asyncssh.SSHServerSession[Any]):
     def data_received(self, data: Any, datatype: object) -> None:
         self.feed.send(data.encode() if isinstance(data, str) else data)
 
+    def soft_eof_received(self) -> None:
+        """Control-D on an empty line of a terminal: ends the input of what runs, or the shell."""
+        self.feed.end_here()
+
     def eof_received(self) -> bool:
         self.feed.end()
         return True  # the command may still write
@@ -110,6 +114,7 @@ class Session(asyncssh.SSHServerSession[Any]):
         environment = kernel.login_environment(user) | self._sent()
         if self.terminal is not None:
             process.terminal = f"pts/{process.pid % 10}"
+            process.echo = self._channel.set_echo
             environment["TERM"] = self.terminal
         environment["SSH_CONNECTION"] = "127.0.0.1 50000 127.0.0.1 22"
         streams = Streams(self.feed.input, self._out, self._err)

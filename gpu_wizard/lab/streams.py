@@ -30,9 +30,12 @@ async def everything(source: Input) -> bytes:
 
 
 class Buffered:
-    """An input fed from a function that gives a chunk, empty at the end."""
+    """An input fed from a function that gives a chunk, empty at the end.
 
-    def __init__(self, fetch: Callable[[], Awaitable[bytes]]) -> None:
+    None is an end for whoever reads now, as Control-D is on a terminal: the next reader reads on.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[bytes | None]]) -> None:
         self._fetch = fetch
         self._held = b""
         self._ended = False
@@ -46,18 +49,20 @@ class Buffered:
 
     async def line(self) -> bytes:
         """Up to and with the next line feed; without one at the end, empty past it."""
-        while b"\n" not in self._held and not self._ended:
-            await self._more()
+        while b"\n" not in self._held and await self._more():
+            pass
         end = self._held.find(b"\n") + 1 or len(self._held)
         line, self._held = self._held[:end], self._held[end:]
         return line
 
-    async def _more(self) -> None:
+    async def _more(self) -> bool:
+        """Take one more chunk; False at an end."""
         if self._ended:
-            return
+            return False
         chunk = await self._fetch()
-        self._ended = not chunk
-        self._held += chunk
+        self._ended = chunk == b""
+        self._held += chunk or b""
+        return bool(chunk)
 
 
 def fixed(content: bytes) -> Buffered:
@@ -74,13 +79,17 @@ class Feed:
     """The sending end of an input whose bytes come from elsewhere, as a channel's do."""
 
     def __init__(self) -> None:
-        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.input = Buffered(self._chunks.get)
 
     def send(self, data: bytes) -> None:
         """Make bytes readable."""
         if data:
             self._chunks.put_nowait(data)
+
+    def end_here(self) -> None:
+        """Let the reader of the moment see an end; who reads after it gets what is sent later."""
+        self._chunks.put_nowait(None)
 
     def end(self) -> None:
         """Let readers see the end once they have read what was sent."""

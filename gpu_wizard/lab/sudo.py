@@ -1,4 +1,4 @@
-"""`sudo` as Debian's 1.9 behaves without a terminal and, asked by `-S`, with a password on stdin."""
+"""`sudo` as Debian's 1.9: a password from the terminal, unseen, or by `-S` from standard input."""
 
 from __future__ import annotations
 
@@ -100,10 +100,7 @@ class _Sudo:
         prompt = self.prompt()
         await self.lectured()
         for attempt in range(_TRIES):
-            await self.run.err(prompt)
-            line = await self.run.streams.input.line()
-            if self.run.interactive:
-                await self.run.err(b"\n")
+            line = await self.answered(prompt)
             if not line:
                 missing = "no password was provided" if attempt == 0 else _incorrect(attempt)
                 await self.run.err(b"\n")
@@ -116,6 +113,16 @@ class _Sudo:
                 await self.run.err(b"Sorry, try again.\n")
         await self.run.fail(_incorrect(_TRIES))
         return False
+
+    async def answered(self, prompt: bytes) -> bytes:
+        """Prompt for a line of standard input, unseen where it is a terminal."""
+        echo = self.run.process.echo or (lambda shown: None)
+        echo(False)
+        try:
+            await self.run.err(prompt)
+            return await self.run.streams.input.line()
+        finally:
+            echo(True)
 
     async def lectured(self) -> None:
         """Lecture this user, once in the machine's life."""

@@ -190,6 +190,32 @@ async def test_control_c_ends_what_the_shell_runs() -> None:
         assert "status 130" in shown
 
 
+async def test_control_d_ends_what_reads_and_then_the_shell() -> None:
+    async with served() as (server, computer), logged_in(server) as connection:
+        process = await connection.create_process(term_type="xterm")
+        process.stdin.write("cat > note; echo kept\nfirst\nsecond\n")
+        while not any("cat" in one.argv[0] for one in server.processes):
+            await asyncio.sleep(0.01)
+        process.stdin.write("\x04")
+        await asyncio.wait_for(process.stdout.readuntil("kept\r\n"), 10)
+        process.stdin.write("\x04")
+        shown = await asyncio.wait_for(process.stdout.read(), 10)
+        assert shown.endswith("logout\r\n")
+        assert computer.files.read("/home/anna/note") == b"first\nsecond\n"
+
+
+async def test_a_password_typed_for_sudo_is_not_seen() -> None:
+    async with served() as (server, _), logged_in(server) as connection:
+        process = await connection.create_process(term_type="xterm")
+        process.stdin.write("sudo id -un\n")
+        await asyncio.wait_for(process.stdout.readuntil("password for anna: "), 10)
+        process.stdin.write("correct horse\n")
+        answer = await asyncio.wait_for(process.stdout.readuntil("$ "), 10)
+        assert answer == "\r\nroot\r\nanna@node1:~$ "
+        process.stdin.write("echo seen; exit\n")
+        assert "echo seen" in await asyncio.wait_for(process.stdout.read(), 10)
+
+
 async def test_the_bashrc_is_read_first_and_what_it_prints_is_seen() -> None:
     async with served() as (server, computer), logged_in(server) as connection:
         computer.files.write("/home/anna/.bashrc", b"echo from bashrc\nX=set\n", owner="anna")
