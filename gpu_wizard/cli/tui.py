@@ -151,9 +151,15 @@ def runs_folder() -> Path:
 
 
 def _note_setup(setup: SetupFile, folder: Path) -> None:
+    """Say how to go on with this run; what an older run of the same machines left is over."""
+    from gpu_wizard.cli.tui_hosts import unfinished_runs
     from gpu_wizard.journal.recording import write_new
     from gpu_wizard.journal.rendering import render
 
+    hosts = {node.host.host for node in setup.nodes}
+    for old in unfinished_runs(runs_folder()):
+        if hosts == {node.host.host for node in old.setup.nodes}:
+            Path(old.setup.path).unlink(missing_ok=True)
     write_new(folder / SETUP_NAME, render(setup))
 
 

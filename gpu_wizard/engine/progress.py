@@ -176,6 +176,14 @@ class Progress:
         return replace(started, nodes={**started.nodes, node.name: node}, current=node.name)
 
 
+    def given_up(self, node: str, stage: str) -> Progress:
+        """The same while a person is asked what to do about a stage that did not get done."""
+        one = self.node(node)
+        failed = replace(one.stage(stage), acting=False, settling=None, outcome="failed")
+        changed = replace(one, stages={**one.stages, stage: failed})
+        return replace(self, nodes={**self.nodes, node: changed})
+
+
 def fold_all(events: tuple[Event, ...] | list[Event], start: Progress | None = None) -> Progress:
     """The progress after these events."""
     progress = start or Progress()
@@ -244,6 +252,7 @@ def _fold_stage(stage: StageProgress, event: Event) -> StageProgress:
             return replace(
                 stage,
                 acting=False,
+                plan=() if event.outcome == "done" else stage.plan,
                 settling=None,
                 outcome=event.outcome,
                 assessment=event.assessment,
@@ -258,7 +267,12 @@ def _fold_stage(stage: StageProgress, event: Event) -> StageProgress:
 
 
 def _assessed(stage: StageProgress, event: StageAssessed) -> StageProgress:
-    """A judgement while the stage is in hand ends nothing; one afterwards is news that replaces how it ended."""
+    """A judgement while the stage is in hand ends nothing; one afterwards is news that replaces how it ended.
+
+    A look that runs no proof does not unsay the one that was given.
+    """
+    if event.assessment.code == "proof.not-run" and stage.state == "done":
+        return stage
     fresh = replace(stage, assessment=event.assessment, found=event.found, looked_at=event.at)
     if stage.acting:
         return replace(fresh, settling=None)

@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
+from textual.scrollbar import ScrollBar
 from textual.timer import Timer
 from textual.worker import Worker
 
@@ -21,6 +22,7 @@ from gpu_wizard.faces.tui.look import ERROR, Look
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.services import RunRequest, Services
+from gpu_wizard.faces.tui.themes import PlainBars
 from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
@@ -67,6 +69,9 @@ class WizardApp(App[int]):
         """`setup` None: the wizard begins by asking for the machines. `plain`: without colours."""
         super().__init__(ansi_color=True if plain else None)
         themes.register(self, plain=plain)
+        if look is not None and look.ascii_only:
+            self.add_class("-ascii")
+        self._bars = ScrollBar.renderer
         control = Control(self._changed, self._dialog)
         self.ui = Ui(look or Look(), Words(language), now, services, control, setup)
         self.ui.plain_output = plain
@@ -81,6 +86,8 @@ class WizardApp(App[int]):
 
     def on_mount(self) -> None:
         """The first screen; what is heavy is imported behind it."""
+        if self.has_class("-ascii"):
+            ScrollBar.renderer = PlainBars
         first = "stages" if self.ui.setup is not None else "start"
         self.push_screen(make_screen(first, self.ui))
         self.set_interval(IDLE_TICK_SECONDS, self._tick_idle)
@@ -89,6 +96,11 @@ class WizardApp(App[int]):
             self.call_after_refresh(self._prepare)
         if self.ui.setup is not None and self._look_at_once:
             self.call_after_refresh(self.begin, RunWanted(plan=True))
+
+    def on_unmount(self) -> None:
+        """What lies on disk for the screens goes with them."""
+        self.ui.control.close()
+        ScrollBar.renderer = self._bars
 
     async def _prepare(self) -> None:
         if self.ui.services.prepare is not None:

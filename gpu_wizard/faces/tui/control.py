@@ -89,7 +89,14 @@ class Control:
 
     def log(self, node: str) -> OutputLog:
         """A node's output."""
-        return self.logs.setdefault(node, OutputLog())
+        if node not in self.logs:
+            self.logs[node] = OutputLog()
+        return self.logs[node]
+
+    def close(self) -> None:
+        """Give the spools back."""
+        for log in self.logs.values():
+            log.close()
 
     def stage(self, node: str, stage: str) -> StageProgress:
         """A stage of a node."""
@@ -108,6 +115,7 @@ class Control:
 
     async def _in_pane(self, asked: Asked) -> str:
         loop = asyncio.get_running_loop()
+        self.progress = self.progress.given_up(asked.node, asked.stage)
         self.waiting = Waiting(asked, loop.create_future())
         self.changed()
         try:

@@ -46,6 +46,10 @@ class OutputLog:
         """Whether the next chunk begins a line."""
         return not self._tail or self._tail[-1][2].endswith(b"\n")
 
+    def close(self) -> None:
+        """The spool goes away."""
+        self._spool.close()
+
     def feed(self, text: str) -> None:
         """Take a chunk; it may begin and end within a line."""
         data = text.encode(errors="replace")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from textual.app import App
+from textual.scrollbar import ScrollBarRender
 
 DARK: Final = "textual-dark"
 LIGHT: Final = "textual-light"
@@ -19,6 +20,13 @@ OFFERED: Final = (
     "solarized-light",
     SIXTEEN,
 )
+
+
+class PlainBars(ScrollBarRender):
+    """A scrollbar without block characters: its ends are whole cells."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 def register(app: App[Any], *, plain: bool) -> None:

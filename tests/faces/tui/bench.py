@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from textual.pilot import Pilot
 
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.look import Look
@@ -76,3 +80,26 @@ def recorded_app(
         if event.node is not None:
             app.ui.control._log(event.node, event)
     return app
+
+
+def as_text(app: WizardApp) -> str:
+    """The screen as a person sees it, without colours; dialogs over what is behind them."""
+    width, height = app.size
+    console = Console(
+        width=width, height=height, file=StringIO(), force_terminal=True, color_system="truecolor", record=True, legacy_windows=False, safe_box=False
+    )  # fmt: skip
+    update = app.screen._compositor.render_update(
+        full=True, screen_stack=app._background_screens, simplify=True
+    )
+    console.print(update)
+    rows = console.export_text(styles=False).split("\n")
+    return "\n".join(row.rstrip() for row in rows[:height]) + "\n"
+
+
+async def settle(pilot: Pilot[int]) -> None:
+    """Until all that was asked for is drawn."""
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    if isinstance(pilot.app, WizardApp):
+        await pilot.app.paint()
+    await pilot.pause()

@@ -12,9 +12,12 @@ from gpu_wizard.model.action import (
     Action,
     ApplyObject,
     DeleteObject,
+    LocalFile,
     PutFile,
     RestoreFile,
     Run,
+    SecretFrom,
+    SecretNamed,
 )
 
 _SCRIPT_LINES = 3
@@ -51,9 +54,16 @@ def _object(kind: str, namespace: str, name: str) -> str:
 
 
 def action_lines(
-    action: Action, look: Look, words: Words, width: int, *, whole: bool, indent: int = 2
+    action: Action,
+    look: Look,
+    words: Words,
+    width: int,
+    *,
+    whole: bool,
+    indent: int = 2,
+    openable: bool = True,
 ) -> list[Line]:
-    """An action under its step. `whole`: a script is shown to its last line."""
+    """An action under its step. `whole`: a script is shown to its last line; `openable`: Enter can show the rest."""
     margin = " " * indent
     if not isinstance(action, Run):
         return look.wrapped(act(action, words), width, BODY, margin + "  ", margin)
@@ -62,7 +72,8 @@ def action_lines(
     lines = [look.line((margin + "$ ", MUTED), (rows[0], BODY))]
     lines += [look.line(f"{margin}  ", (row, BODY)) for row in rows[1 : len(rows) - hidden]]
     if hidden:
-        lines.append(look.line((f"{margin}  {words.count('plan.more-lines', hidden)}", MUTED)))
+        more = words.count("plan.more-lines", hidden) if openable else "…"
+        lines.append(look.line((f"{margin}  {more}", MUTED)))
     return lines
 
 
@@ -80,13 +91,35 @@ def _broken(parts: list[str], width: int) -> list[str]:
         for line in rest:
             rows.append(row)
             row = line
-    return [piece for each in [*rows, row] for piece in _cells(each, width)]
+    return [piece for each in [*rows, row] for piece in _pieces(each, width)]
+
+
+def _pieces(row: str, width: int) -> list[str]:
+    """A line of a script that is longer than the pane goes on in the next, set in alike."""
+    margin = " " * min(len(row) - len(row.lstrip()), width // 2)
+    pieces: list[str] = []
+    while cell_len(row) > width:
+        at = row.rfind(" ", len(margin) + 1, width + 1)
+        at = at if at > 0 else width
+        pieces.append(row[:at])
+        row = f"{margin}{row[at:].lstrip()}"
+    return [*pieces, row]
 
 
 def _cells(row: str, width: int) -> list[str]:
     """A row that is one word longer than the pane goes on in the next; nothing is left out."""
     pieces = [row[at : at + width] for at in range(0, len(row), width)]
     return pieces or [""]
+
+
+def content_note(action: Action, words: Words) -> str:
+    """What is said in place of a diff that can't be shown: a secret, or a file of this machine; "" for others."""
+    match action:
+        case PutFile(content=SecretFrom() | SecretNamed()):
+            return words("plan.secret")
+        case PutFile(content=LocalFile(path=path)):
+            return words("plan.uploaded", path=path)
+    return ""
 
 
 def diff_lines(

@@ -22,13 +22,17 @@ def narrate(event: Event, words: Words) -> str:
         case StepFinished(outcome="undone"):
             return f"{event.at.astimezone():%H:%M:%S}  {words('run.taken-back')}: {event.step}"
         case StepFinished():
-            status = event.status if event.status is not None else 0
-            failed = event.outcome == "failed" and event.status is None
-            code = "×" if failed else status
-            message = f"  {event.error}" if event.error is not None else ""
-            took = words.took(event.seconds)
-            return f"          {words('output.exit', status=code, time=took)}{message}"
+            return f"          {_ended(event, words)}"
     return ""
+
+
+def _ended(event: StepFinished, words: Words) -> str:
+    took = words.took(event.seconds)
+    if event.error is not None:
+        return f"× {event.error}"
+    if event.status is not None:
+        return words("output.exit", status=event.status, time=took)
+    return words("output.changed" if event.changed else "output.unchanged", time=took)
 
 
 def closing_words(ui: Ui) -> list[str]:

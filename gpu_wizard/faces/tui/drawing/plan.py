@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from gpu_wizard.engine.progress import StageProgress, StepProgress
 from gpu_wizard.faces.risks import cannot_be_undone
-from gpu_wizard.faces.tui.drawing.command import action_lines, diff_lines
+from gpu_wizard.faces.tui.drawing.command import action_lines, content_note, diff_lines
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
@@ -72,9 +72,9 @@ def plan(
         _running(drawing, stage, pen)
     elif state in ("failed", "stopped"):
         _ended(drawing, stage, pen)
-    _found(drawing, stage, pen)
-    if state in ("blocked", "unknown"):
+    elif state in ("blocked", "unknown"):
         _advice(drawing, stage.assessment, pen)
+    _found(drawing, stage, pen)
     if state in ("needed", "waiting", "skipped") or (state == "blocked" and stage.plan):
         _will_do(drawing, stage, pen, cursor, opened)
     elif state == "done":
@@ -127,16 +127,13 @@ def found_rows(found: tuple[Found, ...], pen: Pen) -> list[Line]:
 def _found_row(
     glyph: tuple[str, str], label: str, value: tuple[str, str], column: int, pen: Pen
 ) -> list[Line]:
-    """A label longer than the column has a row of its own."""
+    """A label that is longer than the column takes the room of its value's first row."""
     text, style = value
-    lines: list[Line] = []
-    if cell_len(label) > column:
-        lines.append(pen.look.line(glyph, (f" {label}", MUTED)))
-        glyph, label = (" ", style), ""
     indent = " " * (column + 4)
-    rows = pen.look.wrapped(text, pen.width, style, indent, indent)
-    head = pen.look.line(glyph, (f" {label.ljust(column)}  ", MUTED))
-    return [*lines, head + rows[0][len(indent) :], *rows[1:]]
+    lead = f"  {label.ljust(column)}  "
+    rows = pen.look.wrapped(text, pen.width, style, indent, " " * cell_len(lead))
+    head = pen.look.line(glyph, (lead[1:], MUTED))
+    return [head + rows[0][cell_len(lead) :], *rows[1:]]
 
 
 def _advice(drawing: Drawing, assessment: Assessment | None, pen: Pen) -> None:
@@ -178,7 +175,11 @@ def step_lines(
     style = STRONG if chosen else BODY
     lines = pen.look.wrapped(pen.words.step(step), pen.width, style, " " * len(lead), lead)
     lines += action_lines(step.action, pen.look, pen.words, pen.width, whole=whole)
-    lines += diff_lines(diff, pen.look, pen.words, pen.width, whole=whole) if diff else []
+    unseen = content_note(step.action, pen.words)
+    if unseen:
+        lines += pen.look.wrapped(unseen, pen.width, MUTED, "    ")
+    elif diff:
+        lines += diff_lines(diff, pen.look, pen.words, pen.width, whole=whole)
     if step.risk:
         lines += pen.look.wrapped(pen.words.risk(step), pen.width, RISK, "    ", "  ! ")
     if cannot_be_undone(step):
@@ -203,7 +204,13 @@ def _running(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         drawing.add(*pen.look.wrapped(pen.words.step(current.step), pen.width, STRONG))
         drawing.add(
             *action_lines(
-                current.step.action, pen.look, pen.words, pen.width, whole=False, indent=0
+                current.step.action,
+                pen.look,
+                pen.words,
+                pen.width,
+                whole=False,
+                indent=0,
+                openable=False,
             )
         )
     drawing.add(bar(ended, len(steps), pen))

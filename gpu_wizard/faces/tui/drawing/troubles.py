@@ -9,8 +9,11 @@ from gpu_wizard.faces.tui.drawing.plan import Pen
 from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, HEADING, MUTED, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.output_log import OutputLog
+from gpu_wizard.facts.k3s_journal import JOURNAL, K3sJournal
+from gpu_wizard.facts.objects import PLUGIN_LOGS
 from gpu_wizard.knowledge.diagnose import Finding, diagnose
 from gpu_wizard.knowledge.diagnosis.catalogue import Signature, catalogue
+from gpu_wizard.model.fact import Known
 
 _READ_LINES = 20_000
 """Of a run's output, from its end."""
@@ -37,7 +40,20 @@ def recognised(node: NodeProgress, log: OutputLog) -> tuple[Finding, ...]:
             lines += [*stage.error.lines, str(stage.error)]
     if node.finished is not None and node.finished.error is not None:
         lines += [str(node.finished.error)]
-    return diagnose(lines, node.facts).findings
+    return diagnose([*lines, *_told(node)], node.facts).findings
+
+
+def _told(node: NodeProgress) -> list[str]:
+    """What the node's own logs said: the unit's last start where it did not end well, and the plugin."""
+    lines: list[str] = []
+    journal, logs = node.facts.get(JOURNAL.id), node.facts.get(PLUGIN_LOGS.id)
+    if isinstance(journal, Known) and isinstance(journal.value, K3sJournal):
+        k3s = journal.value
+        lines += [k3s.cause.line] if k3s.cause else []
+        lines += k3s.tail if not k3s.healthy else ()
+    if isinstance(logs, Known) and isinstance(logs.value, tuple):
+        lines += [line for log in logs.value for line in log.text.splitlines()]
+    return lines
 
 
 def entries(found: tuple[Finding, ...], query: str, pen: Pen) -> tuple[Entry, ...]:
@@ -105,7 +121,7 @@ def detail_lines(entry: Entry, pen: Pen) -> list[Line]:
     elif finding is not None:
         lines += [look.line(""), *look.wrapped(words("trouble.by-facts"), width, MUTED)]
     cause = finding.cause(language) if finding else entry.signature.texts[f"cause_{language}"]
-    lines += [look.line(""), look.line((words("view.why"), HEADING))]
+    lines += [look.line(""), look.line((words("trouble.why"), HEADING))]
     lines += look.wrapped(cause, width)
     fixes = finding.fixes() if finding else entry.signature.fixes
     lines += [look.line(""), look.line((words("trouble.fix"), HEADING))]

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import lru_cache
+
 from gpu_wizard.faces.tui.drawing.plan import Pen
-from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line
+from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Look
+from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import Block, page
+from gpu_wizard.knowledge.texts import Language
 
 
-def why(stage: str, pen: Pen) -> list[Line]:
+def why(stage: str, pen: Pen) -> tuple[Line, ...]:
     """The page of a stage; the chain that it is a link of ends it."""
-    words, look = pen.words, pen.look
+    return _why(stage, pen.words.language, pen.look.ascii_only, pen.width)
+
+
+@lru_cache(maxsize=32)
+def _why(stage: str, language: Language, ascii_only: bool, width: int) -> tuple[Line, ...]:
+    """The page never changes, and is long."""
+    words, look = Words(language), Look(ascii_only=ascii_only)
+    pen = Pen(look, words, width, datetime.min.replace(tzinfo=UTC))
     lines = [look.line((words("view.why"), HEADING))]
     guide = page(stage, words.language)
     if guide is None:
         lines += [*look.wrapped(words("why.none"), pen.width, MUTED), look.line("")]
     for block in guide.blocks if guide else ():
         lines += _block(block, pen)
-    return [*lines, *look.wrapped(words("why.theory"), pen.width, MUTED)]
+    return (*lines, *look.wrapped(words("why.theory"), pen.width, MUTED))
 
 
 def _block(block: Block, pen: Pen) -> list[Line]:

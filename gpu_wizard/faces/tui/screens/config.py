@@ -53,7 +53,7 @@ class ConfigScreen(WizardScreen):
                     yield Drawn(self._file)
             with VerticalScroll(id="repair", can_focus=False):
                 yield Drawn(self._repair)
-            yield ButtonRow(self._actions(), id="config-buttons")
+            yield ButtonRow(self._actions(), id="config-buttons", arrows=False)
 
     def on_mount(self) -> None:
         """The nvidia section is in sight."""

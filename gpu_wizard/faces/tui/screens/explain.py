@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
+from gpu_wizard.faces.tui.drawing.command import command_words
 from gpu_wizard.faces.tui.drawing.rail import number_of
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Part
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
@@ -83,7 +84,7 @@ class ExplainScreen(WizardScreen):
         words = self._words(run)
         self._word = max(0, min(len(words) - 1, self._word))
         lines = [*look.wrapped(title, width, STRONG), look.line("")]
-        lines += self._command_lines(words, width)
+        lines += self._command_lines(run, words, width)
         lines.append(look.line(""))
         chosen = words[self._word]
         lines += look.wrapped(chosen.text, width, HEADING)
@@ -94,21 +95,18 @@ class ExplainScreen(WizardScreen):
                 lines += look.wrapped(f"{word.text}  {word.meaning}", width, MUTED, "    ", "  ")
         return lines
 
-    def _command_lines(self, words: list[_Word], width: int) -> list[Line]:
-        """The command, broken between words; a word that is a script goes over several rows."""
+    def _command_lines(self, run: Run, words: list[_Word], width: int) -> list[Line]:
+        """The command as it is, the chosen word in reverse."""
         look = self.ui.look
-        lines: list[Line] = []
-        row, used = look.line(("$ ", MUTED)), 2
-        for index, word in enumerate(words):
-            style = f"{STRONG} reverse" if index == self._word else BODY
-            pieces = word.text.split("\n")
-            for number, piece in enumerate(pieces):
-                if number or (used + len(piece) > width and used > 2):
-                    lines.append(row)
-                    row, used = look.line("    "), 4
-                shown = look.line((piece[: width - 4], style))
-                row, used = row + shown + look.line(" "), used + len(piece) + 1
-        return [*lines, row]
+        command = " ".join(command_words(run))
+        start, end = _places(command, words)[self._word]
+        shown = look.line(
+            (command[:start], BODY),
+            (command[start:end], f"{STRONG} reverse"),
+            (command[end:], BODY),
+        )
+        rows = shown.wrap(max(8, width - 2))
+        return [look.line(("$ " if n == 0 else "  ", MUTED)) + row for n, row in enumerate(rows)]
 
     async def action_word(self, by: int) -> None:
         """The next word."""
@@ -122,3 +120,16 @@ class ExplainScreen(WizardScreen):
         self._word = 0
         self.query_one(VerticalScroll).scroll_home(animate=False)
         await self.paint()
+
+
+def _places(command: str, words: list[_Word]) -> list[tuple[int, int]]:
+    """Where each word stands in the command; a part that does not stand there by itself is where the one before is."""
+    places: list[tuple[int, int]] = []
+    at, last = 0, (0, 0)
+    for word in words:
+        found = command.find(word.text, at)
+        if found >= 0 and word.text:
+            last = (found, found + len(word.text))
+            at = last[1]
+        places.append(last)
+    return places

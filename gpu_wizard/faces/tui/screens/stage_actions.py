@@ -37,7 +37,9 @@ def _at_rest(ui: Ui) -> tuple[Action, ...]:
             return _named(ui, *everything, ("unskip", ""))
         case "blocked" | "unknown" if ui.stage != ORDER[-1]:
             return _named(ui, ("look", "primary"), ("skip", ""))
-        case "failed" | "stopped":
+        case "stopped":
+            return _named(ui, ("all", "primary"), ("skip", ""))
+        case "failed":
             return _named(ui, ("cause", "primary"), ("all", ""), ("skip", ""))
         case "waiting":
             return _named(ui, *everything, ("skip", ""))

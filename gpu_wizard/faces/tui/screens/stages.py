@@ -13,7 +13,7 @@ from textual.widget import Widget
 from gpu_wizard.faces.tui.drawing import rail as rails
 from gpu_wizard.faces.tui.drawing.plan import Pen
 from gpu_wizard.faces.tui.drawing.why import why
-from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, STYLES, Line, Part
+from gpu_wizard.faces.tui.look import HEADING, MUTED, STRONG, STYLES, Line, Part
 from gpu_wizard.faces.tui.screens.stage_actions import actions_for, carry_out
 from gpu_wizard.faces.tui.screens.wizard_screen import HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
@@ -66,7 +66,7 @@ class StagesScreen(WizardScreen):
                             yield Steps(self.ui)
                         with VerticalScroll(id="why-narrow"):
                             yield Drawn(self._why, id="why-text")
-                        yield ButtonRow(id="buttons")
+                        yield ButtonRow(id="buttons", arrows=False)
                     with VerticalScroll(id="why-wide"):
                         yield Drawn(self._why)
                 with Vertical(id="output"):
@@ -90,10 +90,6 @@ class StagesScreen(WizardScreen):
             drawn.redraw()
         self._fit()
         await self.query_one(ButtonRow).show(actions_for(self.ui))
-
-    def on_resize(self) -> None:
-        """The text gives way, the buttons stay in sight."""
-        self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
         """The buttons follow the text; where it is too long it scrolls above them."""
@@ -177,7 +173,7 @@ class StagesScreen(WizardScreen):
         right = [(f"{look.glyph(state)} {words.state(state)}", STYLES[state])]
         lines = [
             look.ends(width, [(title, HEADING)], right),
-            look.ends(width, [(words(f"summary.{stage}"), BODY)], []),
+            *look.wrapped(words(f"summary.{stage}"), width),
         ]
         if not self.has_class("-wide"):
             parts: list[Part] = []
@@ -187,7 +183,7 @@ class StagesScreen(WizardScreen):
             lines.append(look.ends(width, parts, [("← →", MUTED)]))
         return [*lines, look.line("")]
 
-    def _why(self, width: int) -> list[Line]:
+    def _why(self, width: int) -> Sequence[Line]:
         return why(self.ui.stage, self._pen(width))
 
     def _output_head(self, width: int) -> list[Line]:
@@ -277,5 +273,5 @@ class StagesScreen(WizardScreen):
             stage = rails.row_at(event.y)
             if stage is not None:
                 await self._go(stage)
-        elif event.widget is not None and event.widget.id == "head" and event.y == 2:
+        elif event.widget is not None and event.widget.id == "head":
             await self.action_turn(1)

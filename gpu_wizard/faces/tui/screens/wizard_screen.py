@@ -61,6 +61,10 @@ class WizardScreen(Screen[None]):
         for drawn in self.query(Drawn):
             drawn.redraw()
 
+    def on_resize(self) -> None:
+        """Another size may mean another arrangement."""
+        self.call_after_refresh(self.paint)
+
     def on_screen_resume(self) -> None:
         """Shown again: what changed meanwhile is drawn."""
         self.call_later(self.paint)

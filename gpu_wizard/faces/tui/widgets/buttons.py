@@ -55,9 +55,12 @@ class ButtonRow(Horizontal):
             super().__init__()
             self.action = action
 
-    def __init__(self, actions: tuple[Action, ...] = (), *, id: str | None = None) -> None:
-        """`actions`, the first on the left."""
+    def __init__(
+        self, actions: tuple[Action, ...] = (), *, id: str | None = None, arrows: bool = True
+    ) -> None:
+        """`actions`, the first on the left. `arrows`: ← and → go from one to the next."""
         super().__init__(id=id)
+        self._arrows = arrows
         self._actions = actions
         self._owed = False
         """The focus was here when the last button went; the next one gets it."""
@@ -85,6 +88,7 @@ class ButtonRow(Horizontal):
         if same:
             for button, action in zip(self.query(ActionButton), actions, strict=True):
                 button.label = action.label
+                button.refresh(layout=True)
             return
         if had_focus:
             self.screen.set_focus(None)
@@ -101,6 +105,17 @@ class ButtonRow(Horizontal):
         ranked = sorted(buttons, key=lambda b: (b.means != meant, kinds[b.means] != "primary"))
         if ranked:
             ranked[0].focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where arrows mean something else on the screen, they are left to it."""
+        return self._arrows if action == "step" else super().check_action(action, parameters)
+
+    def action_step(self, by: int) -> None:
+        """The next button."""
+        buttons = list(self.query(ActionButton))
+        if self.screen.focused in buttons:
+            at = buttons.index(self.screen.focused)
+            buttons[(at + by) % len(buttons)].focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Say which action was chosen."""

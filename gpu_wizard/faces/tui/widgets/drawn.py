@@ -28,12 +28,25 @@ class Drawn(Widget):
         self._lines: Sequence[Line] = ()
 
     def redraw(self) -> None:
-        """Draw anew; laid out again only where the number of lines is another."""
+        """Draw anew. What reads as before is not painted; laid out again only for another number of lines."""
         if self._width < 0:
             return
-        before = len(self._lines)
-        self._lines = self._draw(self._width)
-        self.refresh(layout=len(self._lines) != before)
+        if not self.is_on_screen:
+            self._width = -1
+            self.refresh()
+            return
+        before, self._lines = self._lines, self._draw(self._width)
+        if len(before) != len(self._lines):
+            self.refresh(layout=True)
+        elif any(not a.is_same(b) for a, b in zip(before, self._lines, strict=True)):
+            self.refresh()
+
+    @property
+    def is_on_screen(self) -> bool:
+        """Whether it takes room; what is hidden is drawn when it shows."""
+        return bool(self.size) and all(
+            node.display for node in self.ancestors_with_self if isinstance(node, Widget)
+        )
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many rows as there are lines."""

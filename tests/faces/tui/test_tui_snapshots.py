@@ -1,0 +1,109 @@
+"""Every screen and every state of a stage, at 80×24 and 160×45, as text that can be read and compared.
+
+A new picture is written where there is none; `UPDATE_SNAPSHOTS=1` writes all anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.screens.gpu import GpuScreen
+from tests.faces.tui import gpu_series
+from tests.faces.tui.bench import as_text, recorded_app, settle
+from tests.faces.tui.stage_states import STATES, failed, fresh, running, whole
+
+FOLDER = Path(__file__).parent / "snapshots"
+SMALL, LARGE = (80, 24), (160, 45)
+
+
+def compare(name: str, text: str) -> None:
+    """The screen equals its picture."""
+    path = FOLDER / f"{name}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS") or not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+async def pictures(app: WizardApp, name: str, *keys: str, opened: str = "") -> None:
+    """The screen after these keys, small in English and Russian, then large."""
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press(*keys)
+        if opened:
+            app.open(opened)
+        await settle(pilot)
+        compare(f"en-80-{name}", as_text(app))
+        await app.action_language()
+        await settle(pilot)
+        compare(f"ru-80-{name}", as_text(app))
+        await app.action_language()
+        await pilot.resize_terminal(*LARGE)
+        await settle(pilot)
+        compare(f"en-160-{name}", as_text(app))
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_stage_in_each_state(state: str) -> None:
+    events, key = STATES[state]
+    await pictures(recorded_app(events()), f"stage-{state}", key)
+
+
+SCREENS = {
+    "why": (fresh, ("3", "right")),
+    "output-view": (running, ("right", "right")),
+    "skipped": (fresh, ("3", "x")),
+    "plan": (fresh, ("a",)),
+    "plan-one": (fresh, ("3", "s")),
+    "plan-done": (whole, ("p",)),
+    "explain": (fresh, ("3", "e", "right", "right")),
+    "output": (running, ("o",)),
+    "output-errors": (failed, ("o", "f")),
+    "config": (whole, ("c",)),
+    "config-file": (whole, ("c", "right")),
+    "config-unread": (lambda: fresh()[:1], ("c",)),
+    "trouble": (failed, ("d",)),
+    "trouble-none": (fresh, ("d",)),
+    "finish": (whole, ("7",)),
+    "help": (fresh, ("question_mark",)),
+    "gpu-none": (fresh, ("g",)),
+}
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_each_screen(name: str) -> None:
+    events, keys = SCREENS[name]
+    opened = "finish" if name == "finish" else ""
+    await pictures(recorded_app(events()), name, *keys, opened=opened)
+
+
+async def test_the_first_screen() -> None:
+    await pictures(recorded_app([], setup=None), "start")
+
+
+@pytest.mark.parametrize("name", gpu_series.SERIES)
+async def test_the_gpu_panels(name: str) -> None:
+    history, now = gpu_series.SERIES[name]()
+    app = recorded_app(fresh(), now=now)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await app.push_screen(GpuScreen(app.ui, history))
+        await settle(pilot)
+        compare(f"en-80-gpu-{name}", as_text(app))
+        await pilot.resize_terminal(*LARGE)
+        await settle(pilot)
+        compare(f"en-160-gpu-{name}", as_text(app))
+
+
+async def test_ascii_has_no_other_character() -> None:
+    app = recorded_app(whole(), ascii_only=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        await settle(pilot)
+        text = as_text(app)
+    assert text.isascii(), [c for c in text if not c.isascii()]
