@@ -32,8 +32,9 @@ from gpu_wizard.telemetry.nvml_codes import reasons_of
 from gpu_wizard.telemetry.processes import Processes
 from gpu_wizard.telemetry.xids import KERNEL_LOG, Xids
 
-SLOW_SECONDS = 1.0
-"""How often what changes slowly is asked: processes, MIG instances, limits, errors; and a driver that is gone."""
+SLOW_SECONDS = 0.9
+"""How often what changes slowly is asked: processes, MIG instances, limits, temperature, errors; and a driver that is
+gone. Less than a second, so that a beat of a second asks each time."""
 REOPEN_SECONDS = 10.0
 """How often NVML is opened anew while a card fails: by itself it never finds one again."""
 ORPHAN_SECONDS = 90
@@ -100,12 +101,8 @@ class Card:
             "memory_utilisation_percent": use and use.memory,
             "memory_used_bytes": used,
             "memory_total_bytes": total,
-            "temperature_celsius": told(
-                nv.nvmlDeviceGetTemperature, handle, nv.NVML_TEMPERATURE_GPU
-            ),
             "power_watts": watts if watts is None else watts / 1000,
             "sm_clock_mhz": told(nv.nvmlDeviceGetClockInfo, handle, nv.NVML_CLOCK_SM),
-            "memory_clock_mhz": told(nv.nvmlDeviceGetClockInfo, handle, nv.NVML_CLOCK_MEM),
             "throttle_reasons": reasons_of(reasons),
         }
 
@@ -120,6 +117,10 @@ class Card:
         fan = told(nv.nvmlDeviceGetFanSpeed, handle) if self._has_fan else None
         self._has_fan = fan is not None
         return {
+            "temperature_celsius": told(
+                nv.nvmlDeviceGetTemperature, handle, nv.NVML_TEMPERATURE_GPU
+            ),
+            "memory_clock_mhz": told(nv.nvmlDeviceGetClockInfo, handle, nv.NVML_CLOCK_MEM),
             "power_limit_watts": limit if limit is None else limit / 1000,
             "temperature_limit_celsius": told(
                 nv.nvmlDeviceGetTemperatureThreshold, handle, threshold
