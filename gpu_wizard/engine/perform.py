@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
+import textwrap
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from gpu_wizard.engine.inverse import inverse_of
 from gpu_wizard.model.action import (
     Action,
     ApplyObject,
@@ -39,6 +40,7 @@ from gpu_wizard.model.secret import Secret
 _TOKEN_CA = rb"^K10([0-9a-f]{64})::"
 _TOKEN_ID = rb"::([a-z0-9]{6})\.[a-z0-9]{16}$"
 """Source: K3s pkg/clientaccess/token.go and recorded `k3s token create` (k3s/01-server/c)."""
+NAME_LENGTH = 160
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,13 @@ class Performer:
                 return None
             raise
         if status not in run.ok and not run.expect_disconnect:
-            where = Where(host=host.name, command=" ".join(run.argv), status=status)
-            raise CommandError("command-failed", "A command failed.", where)
+            command = _named(run.argv)
+            raise CommandError(
+                "command-failed",
+                f"A command ended with status {status}.",
+                Where(host=host.name, command=command, status=status),
+                params={"command": command, "status": str(status)},
+            )
         return status
 
     async def _put(self, put: PutFile, step: Step, entry: int) -> Performed:
@@ -213,39 +220,10 @@ class Performer:
         return self.node.cluster
 
 
-def inverse_of(apply: ApplyObject, before: Mapping[str, Any] | None) -> Action:
-    """What takes an apply back: the object gone, or each field that we named as it was.
-
-    Fields that were not there are left out; server-side apply then removes what only we own.
-    """
-    if before is None:
-        return DeleteObject(apply.kind, apply.name, apply.namespace, only_ours=False)
-    manifest = _old_values(apply.manifest, before)
-    named = {
-        k: apply.manifest["metadata"][k]
-        for k in ("name", "namespace")
-        if k in apply.manifest["metadata"]
-    }
-    manifest["metadata"] = {**manifest.get("metadata", {}), **named}
-    return ApplyObject(
-        {"apiVersion": apply.manifest["apiVersion"], "kind": apply.kind, **manifest},
-        force=True,
-        must_exist=True,
-    )
-
-
-def _old_values(wanted: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    old: dict[str, Any] = {}
-    for key, value in wanted.items():
-        if key not in before:
-            continue
-        if isinstance(value, Mapping) and isinstance(before[key], Mapping):
-            inner = _old_values(value, before[key])
-            if inner:
-                old[key] = inner
-        else:
-            old[key] = before[key]
-    return old
+def _named(argv: tuple[str, ...]) -> str:
+    """A command for a message: a script of its own stands in the step, here its first line will do."""
+    words = [word.split("\n", 1)[0] + " …" if "\n" in word.strip() else word for word in argv]
+    return textwrap.shorten(shlex.join(words), NAME_LENGTH, placeholder=" …")
 
 
 async def _digest(host: Host, path: str) -> str:

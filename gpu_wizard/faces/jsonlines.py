@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from gpu_wizard.faces.wording import error_advice
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.events import Event, FactRead, StageAssessed
 from gpu_wizard.model.fact import Absent, Fact, Known
@@ -107,7 +108,7 @@ def _error(error: WizardError) -> dict[str, Any]:
         "code": error.code,
         "message": error.message,
         "where": where,
-        "next": error.next_step,
+        "next": error_advice(error, "en"),
         "lines": list(error.lines),
     }
 

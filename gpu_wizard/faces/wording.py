@@ -34,6 +34,10 @@ GLYPHS = {
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
+_UNFILLED = re.compile(r"<[a-z_]+>")
+"""A parameter that an error does not bring."""
+
+
 def printable(text: str) -> str:
     """The text as a terminal may get it: what a machine said must not steer it."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
@@ -120,9 +124,24 @@ def error_lines(error: WizardError, language: Language) -> list[str]:
     """An error for a person: what happened and where, its last lines, what to do next."""
     if isinstance(error, InputListError):
         return [line for each in error.errors for line in error_lines(each, language)]
-    lines = [str(error), *(f"  | {line}" for line in error.lines[-10:])]
-    following = error.next_step or next_step("error", error.code, error.params, language)
+    lines = [error_text(error, language), *(f"  | {line}" for line in error.lines[-10:])]
+    following = error_advice(error, language)
     return [printable(line) for line in (*lines, *((f"  {following}",) if following else ()))]
+
+
+def error_text(error: WizardError, language: Language) -> str:
+    """What happened and where. An error's own words are English; its code has a text in the other language."""
+    text = sentence("reason", error.code, error.params, language)
+    if language == "en" or text == error.code or _UNFILLED.search(text):
+        return str(error)
+    return f"{text} ({error.where})" if str(error.where) else text
+
+
+def error_advice(error: WizardError, language: Language) -> str:
+    """What a person does next about an error; "" where nothing is said."""
+    known = next_step("reason", error.code, error.params, language)
+    usable = "" if _UNFILLED.search(known) else known
+    return (error.next_step or usable) if language == "en" else (usable or error.next_step)
 
 
 def recording_line(question: Question, language: Language) -> str:

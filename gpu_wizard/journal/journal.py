@@ -111,6 +111,7 @@ class FileJournal:
             f"The run's folder can't be written: {error.strerror}.",
             Where(file=str(self.folder)),
             "Free some space there, or name another place by XDG_STATE_HOME.",
+            params={"reason": error.strerror or str(error)},
         )
 
 

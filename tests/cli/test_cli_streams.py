@@ -15,6 +15,8 @@ import pytest
 
 from gpu_wizard.faces.auto import TextFace
 from gpu_wizard.faces.headless import JsonFace
+from gpu_wizard.faces.wording import error_lines
+from gpu_wizard.model.errors import CommandError, Where
 from gpu_wizard.model.events import OutputReceived, StageAssessed
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.stage import blocked
@@ -146,3 +148,18 @@ def test_ctrl_c_calls_a_prompt_off() -> None:
     status, shown = prompted(b"\x03")
     assert status in (1, 130, -signal.SIGINT)
     assert b"KeyboardInterrupt" in shown
+
+
+def test_an_error_is_told_in_the_readers_language_with_what_to_do_next() -> None:
+    where = Where(host="gpu1", command="sh -c 'set -e …'", status=7)
+    error = CommandError(
+        "command-failed", "A command ended.", where, params={"command": "sh", "status": "7"}
+    )
+    english, russian = error_lines(error, "en"), error_lines(error, "ru")
+    assert english[0] == f"A command ended. ({where})"
+    assert russian[0].startswith("sh: код завершения 7.")
+    assert len(english) == len(russian) == 2
+    bare = CommandError("command-failed", "A command ended.", where)
+    assert error_lines(bare, "ru")[0] == f"A command ended. ({where})"
+    unknown = CommandError("no-such-code", "Odd.", next_step="Look.")
+    assert error_lines(unknown, "ru") == ["Odd.", "  Look."]

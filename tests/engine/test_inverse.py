@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_wizard.engine.perform import inverse_of
+from gpu_wizard.engine.inverse import inverse_of
 from gpu_wizard.facts.manifests import node_labels, plugin_patch, runtime_class_manifest
 from gpu_wizard.model.action import ApplyObject, DeleteObject
 
