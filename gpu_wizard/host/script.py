@@ -30,6 +30,8 @@ START = 0
 """The number of the mark that a script prints first, behind whatever the login shell had to say."""
 
 _LONGEST_MARK = 80
+_NUMBERS = re.compile(rb" (\d+) (\d+)\n")
+"""What follows the token in a mark; compiled once, where the token is another one in each script."""
 
 _FUNCTIONS = """\
 mark() { printf '%s %s %s\\n' "$T" "$1" "$2"; printf '%s %s %s\\n' "$T" "$1" "$2" >&2; }
@@ -90,20 +92,23 @@ class Marks:
     """Finds the answers in the two streams of a script as they come."""
 
     def __init__(self, token: Token) -> None:
-        self._mark = re.compile(re.escape(token.word.encode()) + rb" (\d+) (\d+)\n")
+        self._word = token.word.encode()
         self._searched: dict[Stream, int] = {"out": 0, "err": 0}
         self._found: dict[Stream, dict[int, tuple[int, bytes]]] = {"out": {}, "err": {}}
 
     def read(self, output: Output) -> None:
         """Take all that lies before the last mark of each stream."""
         for stream in STREAMS:
-            held = output.held[stream]
-            while found := self._mark.search(held, self._searched[stream]):
+            held, start = output.held[stream], self._searched[stream]
+            while (size := held.find(self._word, start)) >= 0:
+                found = _NUMBERS.match(held, size + len(self._word))
+                if found is None:
+                    start = size + 1
+                    continue
                 # A match reads the buffer anew at each look, so everything is read before taking.
-                number, status = int(found[1]), int(found[2])
-                size, end = found.span()
+                number, status, end = int(found[1]), int(found[2]), found.end()
                 self._found[stream][number] = status, output.take(stream, end)[:size]
-                self._searched[stream] = 0
+                start = 0
             self._searched[stream] = max(0, len(held) - _LONGEST_MARK)
 
     def answer(self, number: int) -> Given | None:
