@@ -19,9 +19,10 @@ TOKEN_FILE = "/etc/rancher/k3s/t"
 CONFIG = "/etc/rancher/k3s/config.yaml.d/50-x.yaml"
 FUTURE_PORT = 8443
 
-_SNAPSHOT = r"""
-find /etc/rancher/k3s /usr/local/bin /etc/systemd/system /var/lib/gpu-wizard ! -name '*.part' \( -type f -o -type l \) \
-  -printf '%M %u %p -> %l ' -exec sh -c '[ -L "$1" ] || sha256sum < "$1"' sh {} \; -printf '\n' 2>/dev/null | sort
+_SNAPSHOT = """
+places="/etc/rancher/k3s /usr/local/bin /etc/systemd/system /var/lib/gpu-wizard"
+find $places -type f -exec sha256sum {} + 2>/dev/null | sort -k 2
+find $places -type l -printf '%p -> %l\\n' 2>/dev/null | sort
 """
 
 

@@ -30,11 +30,15 @@ def _of_bed(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Finds out, once, whether there can be a bed here."""
     own = [item for item in items if _of_bed(item)]
-    config.stash[_items] = own
     config.stash[_reason] = apart.why_not() if own and not apart.inside() else ""
     if config.stash[_reason] and os.environ.get(REQUIRED_VARIABLE) != "1":
         for item in own:
             item.add_marker(pytest.mark.skip(reason=config.stash[_reason]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is left after every selection."""
+    session.config.stash[_items] = [item for item in session.items if _of_bed(item)]
 
 
 @pytest.hookimpl(tryfirst=True)
