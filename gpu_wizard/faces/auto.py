@@ -8,6 +8,7 @@ from typing import TextIO
 
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.headless import Headless
+from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.knowledge.texts import Language, sentence
 from gpu_wizard.knowledge.words import explain_command
 from gpu_wizard.model.action import Run, Step
@@ -142,6 +143,9 @@ class TextFace(Headless):
         )
         if wording.risk(step, self._language):
             self._say(f"      ! {wording.risk(step, self._language)}")
+        if cannot_be_undone(step):
+            no_undo = sentence("ui", "plan.no-undo", {}, self._language)
+            self._say(f"      ! {no_undo}")
         self._say(*(f"      {line}" for line in self._diffs.get(step.id, "").splitlines()))
 
     def _words(self, step: Step) -> None:

@@ -16,8 +16,9 @@ import pytest
 from gpu_wizard.faces.auto import TextFace
 from gpu_wizard.faces.headless import JsonFace
 from gpu_wizard.faces.wording import error_lines
+from gpu_wizard.model.action import Run, Step
 from gpu_wizard.model.errors import CommandError, Where
-from gpu_wizard.model.events import OutputReceived, StageAssessed
+from gpu_wizard.model.events import OutputReceived, StageAssessed, StepStarted
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.stage import blocked
 
@@ -163,3 +164,13 @@ def test_an_error_is_told_in_the_readers_language_with_what_to_do_next() -> None
     assert error_lines(bare, "ru")[0] == f"A command ended. ({where})"
     unknown = CommandError("no-such-code", "Odd.", next_step="Look.")
     assert error_lines(unknown, "ru") == ["Odd.", "  Look."]
+
+
+async def test_a_step_without_a_way_back_is_said_to_be_one() -> None:
+    stream = io.StringIO()
+    face = TextFace(stream, "en", ())
+    for_good = Step("toolkit.upgrade", Run(("apt-get", "install", "x")))
+    restart = Step("runtime.restart", Run(("systemctl", "restart", "k3s-agent")))
+    for number, step in enumerate((for_good, restart), 1):
+        await face.show(StepStarted(node="n", stage="toolkit", step=step, number=number))
+    assert stream.getvalue().count("This step cannot be undone.") == 1
