@@ -290,6 +290,9 @@ async def test_output_formats() -> None:
         wide = await found.run("kubectl get nodes -owide --show-labels")
         assert "INTERNAL-IP" in wide.stdout
         assert "kubernetes.io/hostname=gpu-node-1" in wide.stdout
+        columns = await found.run("kubectl get nodes -L kubernetes.io/os -L nvidia.com/gpu")
+        assert columns.stdout.split("\n")[0].split()[-2:] == ["OS", "GPU"]
+        assert columns.stdout.split("\n")[1].split()[-1] == "linux"
         nothing = await found.run("kubectl get pods")
         assert (nothing.stdout, nothing.stderr) == (
             "",

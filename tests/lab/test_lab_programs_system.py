@@ -40,6 +40,7 @@ def gpu_machine() -> Bench:
         ("getent hosts nowhere.example", "", 2),
         ("getent passwd anna | cut -d: -f3", "1000\n", 0),
         ("mokutil --sb-state", "SecureBoot disabled\n", 0),
+        ("lspci -nnk -d 10de: | grep use", "\tKernel driver in use: nvidia\n", 0),
         ("lsmod | grep -c ^nvidia", "4\n", 0),
         ("modinfo -F version nvidia", "580.95.05\n", 0),
         ("cat /sys/module/nvidia/version", "580.95.05\n", 0),

@@ -142,6 +142,7 @@ async def _tables(context: Context, found: Found, kinds: list[Kind], *, wide: bo
             [obj for each, obj in found if each == kind],
             wide=wide,
             namespaces=arguments.has("all-namespaces") and kind.namespaced,
+            chosen=[key for each in arguments.all("label-columns") for key in each.split(",")],
             labels=arguments.has("show-labels"),
             headers=not arguments.has("no-headers"),
             prefixed=several,

@@ -31,11 +31,12 @@ def table(
     *,
     wide: bool = False,
     namespaces: bool = False,
+    chosen: Sequence[str] = (),
     labels: bool = False,
     headers: bool = True,
     prefixed: bool = False,
 ) -> str:
-    """What `kubectl get` prints of objects of one kind."""
+    """What `kubectl get` prints of objects of one kind. `chosen`: labels with a column of their own."""
     shown = [
         index for index, column in enumerate(tables.columns(kind)) if wide or not column.priority
     ]
@@ -49,6 +50,9 @@ def table(
         places = [obj["metadata"].get("namespace", "") for obj in objects]
         head = ["NAMESPACE"] if headers else []
         rows = [[place, *row] for place, row in zip([*head, *places], rows, strict=True)]
+    ends = [[key.split("/")[-1].upper() for key in chosen]] if headers else []
+    ends += [_chosen(obj, chosen) for obj in objects]
+    rows = [[*row, *end] for row, end in zip(rows, ends, strict=True)]
     if labels:
         texts = [_labels(obj) for obj in objects]
         head = ["LABELS"] if headers else []
@@ -96,6 +100,11 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _GoLike.add_representer(str, _string)
+
+
+def _chosen(obj: JsonObject, keys: Sequence[str]) -> list[str]:
+    labels = obj["metadata"].get("labels") or {}
+    return [labels.get(key, "") for key in keys]
 
 
 def _labels(obj: JsonObject) -> str:
