@@ -1,6 +1,6 @@
 """What a look at many nodes costs the client: CPU and memory a node, wall time, exchanges, API requests.
 
-    python .bench/status_fleet.py [NODES] [--profile]
+    python .bench/status_fleet.py [NODES] [--profile] [--keep] [--no-cluster]
 
 The nodes are doors (tests/engine/doors.py) in a process of their own: real SSH connections, one lab node's answers.
 The cluster is the lab's, with a Node for every door.
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -60,10 +61,13 @@ async def look(setup_file: Path, profile: bool) -> None:
     from gpu_wizard.cli.reach import Reach
     from gpu_wizard.engine.fleet import Fleet, NodeSeen
     from gpu_wizard.journal.recording import read_setup
+    from gpu_wizard.model.setup_file import ClusterEntry
     from gpu_wizard.stages import LOOKED_AT
 
     await load_kubernetes()
     setup = read_setup(setup_file)
+    if "--no-cluster" in sys.argv:
+        setup = replace(setup, control_plane=None, cluster=ClusterEntry())
     count = len(setup.nodes)
     reach = Reach(setup, READERS, {})
     await reach.begin()
