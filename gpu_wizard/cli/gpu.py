@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
@@ -21,7 +20,6 @@ from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.model.errors import InputError
 from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
-from gpu_wizard.model.sample import Sample
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry
 from gpu_wizard.telemetry.local import LocalTelemetry
@@ -64,25 +62,6 @@ async def connect_machine(entry: HostEntry, edges: Edges[HostReader, ClusterRead
 
     host = await Edges(remote, _no_local, edges.cluster, edges.trust, edges.ask).host(entry)
     return Machine(host, RemoteTelemetry(made[0].open))
-
-
-class MachineTelemetry:
-    """Samples of a machine that is connected to when they are asked for, and let go of afterwards."""
-
-    def __init__(self, entry: HostEntry, edges: Edges[HostReader, ClusterReader]) -> None:
-        """`edges`: who is asked on the way."""
-        self._entry = entry
-        self._edges = edges
-
-    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
-        """Samples with their processes attributed. Raises: UnreachableError, TrustError, AccessError."""
-        machine = await connect_machine(self._entry, self._edges)
-        try:
-            async with aclosing(GpuWatch(machine.source).samples(every_seconds)) as samples:
-                async for sample in samples:
-                    yield sample
-        finally:
-            await machine.host.close()
 
 
 def _no_local(_sudo: Secret | None, _ask: object) -> HostReader:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.cli.edges import READERS
-from gpu_wizard.cli.gpu import MachineTelemetry, connect_machine
+from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.engine.gpu_watch import GpuWatch, Watched
 from gpu_wizard.facts.gpu_warnings import UNUSED_SECONDS
 from gpu_wizard.facts.objects import PodObject, gpu_pods, parse_pod
@@ -104,9 +104,11 @@ async def test_a_pod_that_holds_a_card_and_leaves_it_unused_is_named(tmp_path: P
 
 async def test_a_machine_without_python_is_read_through_its_nvidia_smi(tmp_path: Path) -> None:
     async with lab("two-gpus", tmp_path) as (setup, _, _):
-        source = MachineTelemetry(setup.nodes[0].host, READERS)
+        machine = await connect_machine(setup.nodes[0].host, READERS)
+        source = GpuWatch(machine.source, machine.host)
         async with asyncio.timeout(60), aclosing(source.samples(0.1)) as samples:
             one, two = await anext(samples), await anext(samples)
+        await machine.host.close()
     assert [gpu.name for gpu in one.gpus] == ["NVIDIA RTX A6000"] * 2
     assert (one.source, one.fallback, one.failure) == ("nvidia-smi", "no-python3", "")
     assert two.at > one.at
