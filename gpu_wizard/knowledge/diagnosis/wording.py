@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 _PARTS = re.compile(
-    r"(?P<across>\*\*)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
+    r"(?P<across>\*\*)|(?P<loose>\s+\*\s+)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
     r"|(?P<blank>\s+)|(?P<text>[^*<\s]+|<)"
 )
 _KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
@@ -71,6 +71,8 @@ def _piece(part: re.Match[str]) -> tuple[str, str]:
     """A part as a regular expression, and its literal text, "" where it has none."""
     if part["across"]:
         return r"[\s\S]{0,300}?", ""
+    if part["loose"]:
+        return r"\s+(?:[^\n]{0,240}?\s+)??", ""
     if part["gap"]:
         return r"[^\n]{0,240}?", ""
     if part["name"]:
