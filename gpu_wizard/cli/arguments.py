@@ -149,7 +149,10 @@ def _gpu(commands: Commands) -> None:
     )
     gpu.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     gpu.add_argument(
-        "--control-plane", metavar="TARGET", default="", help="a K3s server, to name pods by its API"
+        "--control-plane",
+        metavar="TARGET",
+        default="",
+        help="a K3s server, to name pods by its API",
     )
     gpu.add_argument("--kubeconfig", metavar="FILE", default="", help="the same by a kubeconfig")
     gpu.add_argument("--context", metavar="NAME", default="", help="a context of that kubeconfig")
@@ -298,7 +301,8 @@ def _diagnose(commands: Commands) -> None:
 
 def _bundle(commands: Commands) -> None:
     bundle = commands.add_parser(
-        "bundle", help="a support bundle without names, addresses and secrets, shown before it is written"
+        "bundle",
+        help="a support bundle without names, addresses and secrets, shown before it is written",
     )
     bundle.add_argument(
         "run", nargs="?", metavar="RUN", help="a run's folder or name (default: the newest run)"
