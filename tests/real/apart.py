@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 INSIDE_VARIABLE = "GPU_WIZARD_BED_INSIDE"
+OWNER_VARIABLE = "GPU_WIZARD_BED_OWNER"
 
 _NEEDED = {
     "systemd-nspawn": "systemd-container",
@@ -31,19 +32,24 @@ def inside() -> bool:
     return os.environ.get(INSIDE_VARIABLE) == "1"
 
 
-def command(*program: str) -> Sequence[str]:
-    """Starts `program` apart; it and all that it started die with the process that starts this command."""
+def command(*program: str, outlives_us: bool = False) -> Sequence[str]:
+    """Starts `program` apart; it and all that it started die with the process that starts this command.
+
+    `outlives_us`: it goes on until it is ended. The process that the command becomes names the bed's remains.
+    """
+    bound = () if outlives_us else ("setpriv", "--pdeathsig", "KILL", "--")
     return (
-        *("setpriv", "--pdeathsig", "KILL", "--"),
+        *("sh", "-c", f'{OWNER_VARIABLE}=$$ exec "$@"', "sh", "env", f"{INSIDE_VARIABLE}=1"),
+        *bound,
         *("unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork"),
         *("--kill-child=KILL", "--mount-proc", "--"),
         *program,
     )
 
 
-def environment() -> dict[str, str]:
-    """For the program that runs apart."""
-    return {**os.environ, INSIDE_VARIABLE: "1", "GPU_WIZARD_BED_OWNER": str(os.getpid())}
+def owner() -> int:
+    """Of this bed: the process that holds its namespaces, as the host numbers it."""
+    return int(os.environ[OWNER_VARIABLE])
 
 
 def why_not() -> str:

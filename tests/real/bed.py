@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import cgroups, network
+from . import apart, cgroups, network
 from .authority import issue, new_authority
 from .images import images
 from .machine import Machine, Result, Supplies
@@ -76,7 +76,7 @@ class Bed:
             rootfs=rootfs(),
             programs=programs(),
             folder=folder,
-            owner=owner(),
+            owner=apart.owner(),
             public_key=key.with_suffix(".pub").read_text(),
             private_key=key,
             authority=authority.pem,
@@ -230,22 +230,32 @@ def install_k3s(machine: Machine, role: str, *, start: bool = True) -> None:
     machine.sh(f"curl -sfL https://get.k3s.io | {variables} sh -s - {role}", seconds=120)
 
 
-def owner() -> int:
-    """The process that names this bed's control groups, as the host numbers it."""
-    return int(os.environ.get("GPU_WIZARD_BED_OWNER", os.getpid()))
+def _folder(owner: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"gpu-wizard-bed-{owner}"
+
+
+def remove_orphans() -> None:
+    """What a `kill -9` leaves: empty control groups and an empty folder. To be called outside, where processes are seen."""
+    for place in [*cgroups.tops(), *_folder(0).parent.glob("gpu-wizard-bed-*")]:
+        owner = place.name.rpartition("-")[2]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            cgroups.remove(int(owner))
+            with contextlib.suppress(OSError):
+                _folder(int(owner)).rmdir()
 
 
 @contextlib.contextmanager
 def bed() -> Iterator[Bed]:
     """A bed, and nothing of it afterwards."""
-    cgroups.remove_orphans()
-    with tempfile.TemporaryDirectory(prefix="gpu-wizard-bed-") as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "bed", folder], check=True)
-        made = Bed(Path(folder))
-        try:
-            yield made
-        finally:
-            for name in list(made.machines):
-                made.remove(name)
-            cgroups.remove(owner())
-            subprocess.run(["umount", "-l", folder], check=True)
+    folder = _folder(apart.owner())
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "bed", str(folder)], check=True)
+    made = Bed(folder)
+    try:
+        yield made
+    finally:
+        for name in list(made.machines):
+            made.remove(name)
+        cgroups.remove(apart.owner())
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+        folder.rmdir()

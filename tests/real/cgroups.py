@@ -94,13 +94,9 @@ def remove(owner: int) -> None:
             top.rmdir()
 
 
-def remove_orphans() -> None:
-    """Groups of beds whose process is gone: all that a `kill -9` leaves behind."""
-    for root in hierarchies():
-        for place in root.glob("gpu-wizard-bed-*"):
-            owner = int(place.name.rpartition("-")[2])
-            if not Path(f"/proc/{owner}").exists():
-                remove(owner)
+def tops() -> list[Path]:
+    """The top groups of all beds, living or not."""
+    return [place for root in hierarchies() for place in root.glob("gpu-wizard-bed-*")]
 
 
 def _remove_below(place: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import apart
-from .bed import SERVER, bed
+from .bed import SERVER, bed, remove_orphans
 from .packages import repository
 from .places import REPOSITORY, cache, say
 from .programs import programs
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(_: Sequence[str]) -> int:
+    remove_orphans()
     repository(programs())
     rootfs()
     return 0
@@ -79,11 +80,8 @@ def _up(_: Sequence[str]) -> int:
     _log().write_text("")
     with _log().open("a") as log:
         holder = subprocess.Popen(
-            apart.command(sys.executable, "-m", "tests.real", "hold")[
-                4:
-            ],  # it outlives this process
+            apart.command(sys.executable, "-m", "tests.real", "hold", outlives_us=True),
             cwd=REPOSITORY,
-            env=apart.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

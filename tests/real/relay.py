@@ -53,7 +53,7 @@ class Child:
             stdout=self._log,
             stderr=self._log,
             cwd=self._config.rootpath,
-            env={**apart.environment(), WIRE_VARIABLE: f"{commands_in},{reports_out}"},
+            env={**os.environ, WIRE_VARIABLE: f"{commands_in},{reports_out}"},
             pass_fds=(commands_in, reports_out),
         )
         os.close(commands_in)
