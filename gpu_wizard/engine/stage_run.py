@@ -80,6 +80,8 @@ class StageRun:
             if self.stage.undo_at_once:
                 await asyncio.shield(self._steps.take_back())
             raise
+        if outcome == "failed":
+            await self._steps.watch.explain(self._error)
         if outcome in ("failed", "stopped") or self.stage.undo_at_once:
             undo_error = await self._steps.take_back()
             self._error = self._error or undo_error

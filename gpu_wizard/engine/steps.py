@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, TypedDict
 
 from gpu_wizard.engine.perform import Performed, Performer
 from gpu_wizard.engine.state import NodeState
+from gpu_wizard.engine.watching import Watch
 from gpu_wizard.facts.identity import BOOT_ID, BOOT_ID_FILE
 from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, Run, Step
 from gpu_wizard.model.errors import TimedOutError, UnreachableError, WizardError
@@ -52,6 +53,7 @@ class StepRunner:
         """`state` is shared by all stages of the node."""
         self.state, self.stage = state, stage
         self._performer = Performer(state.node, state.journal, state.spec.run_id, stage.id)
+        self.watch = Watch(state, stage)
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._heard_at = 0.0
         self.lost: WizardError | None = None
@@ -140,6 +142,7 @@ class StepRunner:
             self._tail.extend(chunk.text[-8192:].splitlines()[-TAIL_LINES:])
             self.state.journal.output(self.state.node.name, chunk)
             await self.state.face.show(OutputReceived(**self._place, step=step.id, chunk=chunk))
+            await self.watch.hear(chunk.text)
 
         return heard
 

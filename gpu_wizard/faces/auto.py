@@ -92,7 +92,7 @@ class TextFace(Headless):
                     f"   ✓ {self._word('restored', host=event.host, seconds=f'{event.seconds:.0f}')}"
                 )
             case Diagnosed():
-                self._say(f"   × {sentence('signature', event.signature, {}, self._language)}")
+                self._say(*(f"   {line}" for line in wording.diagnosed(event, self._language)))
             case NodeFinished():
                 self._node_finished(event)
             case SetupFinished():

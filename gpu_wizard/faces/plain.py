@@ -149,7 +149,7 @@ class PlainFace:
                 seconds = f"{event.seconds:.0f}"
                 return [words.of("word", "restored", {"host": event.host, "seconds": seconds})]
             case Diagnosed():
-                return [words.of("signature", event.signature)]
+                return wording.diagnosed(event, words.language)
             case NodeFinished(error=error) if error is not None:
                 return wording.error_lines(error, words.language)
         return []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
+from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
+from gpu_wizard.knowledge.diagnosis.ranking import Finding
 from gpu_wizard.knowledge.texts import Language, next_step, sentence
 from gpu_wizard.model.action import (
     Action,
@@ -16,6 +18,7 @@ from gpu_wizard.model.action import (
     Step,
 )
 from gpu_wizard.model.errors import InputListError, WizardError
+from gpu_wizard.model.events import Diagnosed
 from gpu_wizard.model.stage import Assessment, Found, Question
 
 GLYPHS = {
@@ -142,6 +145,22 @@ def error_advice(error: WizardError, language: Language) -> str:
     known = next_step("reason", error.code, error.params, language)
     usable = "" if _UNFILLED.search(known) else known
     return (error.next_step or usable) if language == "en" else (usable or error.next_step)
+
+
+def diagnosed(event: Diagnosed, language: Language) -> list[str]:
+    """A recognised error: what it is, the line that told it, its cause and what mends it."""
+    signature = catalogue().by_id.get(event.signature)
+    if signature is None:
+        return [f"{GLYPHS['failed']} {event.signature}"]
+    finding = Finding(signature)
+    fixes = [f"  {number}. {fix.text(language)}" for number, fix in enumerate(finding.fixes(), 1)]
+    line = [f"  | {event.line}"] if event.line else []
+    return [
+        f"{GLYPHS['failed']} {finding.title(language)}",
+        *line,
+        f"  {finding.cause(language)}",
+        *fixes,
+    ]
 
 
 def recording_line(question: Question, language: Language) -> str:

@@ -13,6 +13,7 @@ from gpu_wizard.model.errors import AccessError, TrustError, UnreachableError
 from gpu_wizard.model.events import (
     ConnectionLost,
     ConnectionRestored,
+    Diagnosed,
     Event,
     NodeFinished,
     OutputReceived,
@@ -204,3 +205,18 @@ async def test_a_full_disk_leaves_the_old_state_and_no_half_file(tmp_path: Path)
         assert run.finished.outcome == "failed"
         assert not gpu.files.exists(CONFIG)
         assert [name for name in gpu.files.list("/etc/rancher/k3s") if "gpu-wizard" in name] == []
+
+
+async def test_a_failed_stage_is_explained_from_its_units_journal(tmp_path: Path) -> None:
+    async with lab("wrong-token", tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+    told = [event.signature for event in run.face.of(Diagnosed)]
+    assert told[0] == "k3s-token-rejected"
+    assert len(told) == len(set(told))
+
+
+async def test_a_run_that_ends_well_recognises_no_error(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+    assert run.finished.outcome == "done"
+    assert run.face.of(Diagnosed) == []
