@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from gpu_wizard.engine.gpu_watch import Watched
 from gpu_wizard.faces.jsonlines import as_json
-from gpu_wizard.facts.attribution import HOST
+from gpu_wizard.facts.attribution import HOST, processes_of
 from gpu_wizard.facts.gpu_warnings import Warn
 from gpu_wizard.knowledge.texts import Language, next_step, sentence
 from gpu_wizard.model.sample import GpuProcess, GpuSample, MigInstance
@@ -133,10 +133,7 @@ class GpuTable:
                 self._pod(process),
             ]
             for gpu in gpus
-            for process in (
-                *(gpu.processes or ()),
-                *(one for instance in gpu.mig_instances for one in instance.processes),
-            )
+            for process in processes_of(gpu)
         ]
         heads = ["#", "pid", *(self._word(head) for head in ("process", "memory", "pod"))]
         return _aligned([heads, *rows]) if rows else []

@@ -69,9 +69,9 @@ class GpuSample:
 class Sample:
     """All cards of one machine at one moment.
 
-    `at`: seconds since 1970 on that machine. `source`: `nvml` or `nvidia-smi`. `failure` "": the driver
-    answered; else a code such as `driver-not-loaded`, with no cards. `cannot_tell`: what this source never knows
-    (`processes`, `mig-instances`, …). `fallback`: why it is not NVML, such as `no-python3`.
+    `at`: seconds since 1970 on that machine; of `nvidia-smi`, on this one. `source`: `nvml` or `nvidia-smi`.
+    `failure` "": the driver answered; else a code such as `driver-not-loaded`, with no cards. `cannot_tell`: what
+    this source never knows (`processes`, `mig-instances`, …). `fallback`: why it is not NVML, such as `no-python3`.
     """
 
     at: float

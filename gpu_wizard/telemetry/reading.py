@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,9 @@ _INTEGERS = (
     *("memory_clock_mhz", "fan_percent", "ecc_errors"),
 )
 _TEXT_LENGTH = 1000
+_LARGEST = 1e15
+_END_OF_CALENDAR = 253_370_764_800
+"""The year 9999, in seconds since 1970."""
 
 
 def sample_of_line(line: bytes) -> Sample | None:
@@ -29,7 +31,7 @@ def sample_of_line(line: bytes) -> Sample | None:
 def sample_of(data: Mapping[str, Any]) -> Sample:
     """The sample in a mapping. What is missing or of a wrong kind is "not told"."""
     return Sample(
-        at=_float(data.get("at")) or 0.0,
+        at=_time(data.get("at")),
         source=_text(data.get("source")),
         driver_version=_text(data.get("driver_version")) or None,
         gpus=tuple(_gpu(item) for item in _mappings(data.get("gpus"))),
@@ -92,9 +94,17 @@ def _text(value: Any) -> str:
 
 
 def _integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A number that a counter of 64 bits can hold."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and abs(value) < 1 << 64 else None
+
+
+def _time(value: Any) -> float:
+    """A time that a calendar can show; 0 for none."""
+    at = _float(value)
+    return at if at is not None and 0 <= at < _END_OF_CALENDAR else 0.0
 
 
 def _float(value: Any) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < _LARGEST else None
