@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import TEXT
+from gpu_wizard.cli.together import inherit
 
 _ABOUT = """\
 Takes a machine with an NVIDIA card to a proven nvidia.com/gpu in a K3s cluster: eight stages, each looked at,
@@ -65,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     _diagnose(commands)
     _bundle(commands)
     _completion(commands)
+    inherit(top)
     return top
 
 

@@ -6,7 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from gpu_wizard.cli.arguments import parser
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.together import check
 from gpu_wizard.model.errors import InputError, WizardError
 
 
@@ -28,6 +30,7 @@ def dispatch(arguments: argparse.Namespace) -> Exit | int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> Exit | int:
+    check(arguments, parser())
     match arguments.command:
         case None:
             return _top(arguments)
@@ -80,7 +83,6 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 
 def _completion(arguments: argparse.Namespace) -> Exit:
-    from gpu_wizard.cli.arguments import parser
     from gpu_wizard.cli.completion import script
 
     print(script(parser(), arguments.shell), end="")

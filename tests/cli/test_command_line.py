@@ -126,6 +126,32 @@ nonsense = "x"
         assert f"{setup}:{line}, key " in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--plan", "--plan goes with --auto FILE."),
+        ("--keep-going --plain", "--keep-going goes with --auto FILE."),
+        ("--auto x.toml demo --list", "--auto FILE goes without a command"),
+        ("--prove status local", "--prove does not go with status."),
+        ("--json init x.toml", "--json does not go with init."),
+        ("demo --json", "--json goes with demo --auto."),
+        ("--plan demo", "--plan goes with demo --auto."),
+    ],
+)
+def test_what_would_be_ignored_is_bad_usage(tmp_path: Path, line: str, words: str) -> None:
+    ran = gpu_wizard(*line.split(), cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(words)
+
+
+def test_an_option_before_the_command_means_the_same_as_behind_it() -> None:
+    before, behind = (
+        gpu_wizard("--lang", "ru", "demo", "--list"),
+        gpu_wizard("demo", "--list", "--lang", "ru"),
+    )
+    assert before.stdout == behind.stdout != gpu_wizard("demo", "--list").stdout
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_every_command(shell: str) -> None:
     text = gpu_wizard("completion", shell).stdout
