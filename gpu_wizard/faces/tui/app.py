@@ -20,6 +20,7 @@ from gpu_wizard.faces.tui.control import Asked, Control
 from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import ERROR, Look
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
+from gpu_wizard.faces.tui.screens.dialogs import Dialog
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.services import RunRequest, Services
 from gpu_wizard.faces.tui.themes import PlainBars
@@ -216,7 +217,10 @@ class WizardApp(App[int]):
 
     def action_interrupt(self) -> None:
         """Ctrl+C: as q; in the dialog that follows it abandons."""
-        asking.leave(self)
+        if isinstance(self.screen, Dialog):
+            self.screen.interrupt()
+        else:
+            asking.leave(self)
 
     def abandon(self) -> None:
         """Break off the action in hand."""

@@ -25,7 +25,6 @@ class Dialog(ModalScreen[str]):
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", show=False, priority=True),
         Binding("up,k,л", "scroll(-1)", show=False),
         Binding("down,j,о", "scroll(1)", show=False),
     ]
@@ -82,8 +81,8 @@ class Dialog(ModalScreen[str]):
             event.stop()
             self.dismiss(self._keys[event.key])
 
-    def action_interrupt(self) -> None:
-        """Ctrl+C."""
+    def interrupt(self) -> None:
+        """Ctrl+C: never what a dialog is there to ask about, but in the one about stopping."""
         if self._interrupt:
             self.dismiss(self._interrupt)
 

@@ -48,9 +48,10 @@ def _at_rest(ui: Ui) -> tuple[Action, ...]:
 
 
 def _can_start(ui: Ui, remaining: tuple[str, ...]) -> bool:
-    """Whether a run would get further than it is: the first open stage has a plan."""
-    states = [ui.shown.stage(stage).state for stage in remaining[:1]]
-    return states in (["needed"], ["failed"], ["stopped"])
+    """Whether a run would get further: no person has to act first on the first stage that is open."""
+    states = (shown_state(ui.shown, stage, ui.skipped) for stage in ORDER)
+    first = next((state for state in states if state not in ("done", "skipped")), "done")
+    return bool(remaining) and first not in ("blocked", "unknown", "looking", "done")
 
 
 def _named(ui: Ui, *wanted: tuple[str, str]) -> tuple[Action, ...]:
