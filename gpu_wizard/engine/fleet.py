@@ -100,8 +100,12 @@ class Fleet:
             await arrived(seen)
             return seen
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(member)) for member in self._members]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(member)) for member in self._members]
+        except BaseExceptionGroup as errors:
+            # Who listens has gone (a closed pipe), or a bug: what came first says it.
+            raise errors.exceptions[0] from errors
         return tuple(task.result() for task in tasks)
 
     async def close(self) -> None:

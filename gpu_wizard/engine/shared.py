@@ -35,18 +35,16 @@ class Opening(Generic[E]):
         self._task: asyncio.Task[E | WizardError] | None = None
         self._ended_at = 0.0
 
-    def begin(self) -> None:
+    def begin(self) -> asyncio.Task[E | WizardError]:
         """Start connecting where nobody has; a failure that is old enough is tried again."""
         if self._task is None or self._failed_long_ago(self._task):
             self._task = asyncio.create_task(self._attempt())
+        return self._task
 
     async def get(self) -> E:
         """The connection. Raises: WizardError: why there is none."""
-        self.begin()
-        if self._task is None:
-            raise RuntimeError("an opening that was begun has a task")
         # Shielded: a node that gives up must not take the connection from the others.
-        result = await asyncio.shield(self._task)
+        result = await asyncio.shield(self.begin())
         if isinstance(result, WizardError):
             raise result
         return result

@@ -126,6 +126,7 @@ def commands(directory: Path, site: Site) -> str:
             f"  ssh -F {directory}/ssh_config {target} nvidia-smi",
             f"  ssh -F {directory}/ssh_config control sudo -n true || echo 'sudo asks'",
             f"  kubectl --kubeconfig {directory}/kubeconfig get nodes",
+            f"  gpu-wizard status --setup {directory}/setup.toml",
             f"  gpu-wizard --auto {directory}/setup.toml --plan",
             f"  gpu-wizard --auto {directory}/setup.toml",
         )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from gpu_wizard.cli.edges import READERS, Edges
 from gpu_wizard.cli.reach import Reach
 from gpu_wizard.engine.fleet import Berth, Fleet, NodeSeen
@@ -187,6 +189,17 @@ async def test_a_silent_control_plane_is_bounded_and_a_failed_one_says_why() -> 
     (answer,) = await away.ask([CLOCK])
     assert isinstance(answer, Unknown)
     assert answer.code == "connection-refused"
+
+
+async def test_a_listener_that_has_gone_ends_the_look_by_its_own_error() -> None:
+    async def connect() -> tuple[Spec, ReadNode]:
+        return Spec("node-1"), ReadNode("node-1", Mute())
+
+    async def gone(_seen: NodeSeen) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await Fleet([Berth(Spec("node-1"), connect)] * 3, ()).look(gone)
 
 
 async def test_connections_are_held_between_looks_and_opened_anew_where_they_failed() -> None:
