@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gpu_wizard import __version__
@@ -37,14 +37,14 @@ def bundle(arguments: argparse.Namespace) -> Exit:
         return Exit.FAILED
     raw["findings.txt"] = _findings(raw, arguments.lang)
     raw["program.txt"] = f"gpu-wizard {__version__}\nPython {sys.version}\n{sys.platform}\n"
-    anonymizer = Anonymizer()
-    for name, text in raw.items():
-        anonymizer.learn(f"{Path(name).stem}\n{text}")
+    anonymizer = Anonymizer(Path(name).stem for name in raw if name.endswith(".log"))
+    for text in raw.values():
+        anonymizer.learn(text)
     clean = {anonymizer.clean(name): anonymizer.clean(text) for name, text in raw.items()}
     _show(clean, anonymizer, arguments.lang)
     default = anonymizer.clean(f"gpu-wizard-bundle-{folder.name}.tar.gz")
     target = Path(arguments.output or default.replace("<", "").replace(">", ""))
-    if not arguments.yes and not _agreed(target, arguments.lang):
+    if not arguments.yes and not _agreed(target, clean, arguments.lang):
         print(_word("not-written", arguments.lang), file=sys.stderr)
         return Exit.DONE
     _write(target, clean)
@@ -75,13 +75,21 @@ def _collected(folder: Path) -> dict[str, str]:
     for path in sorted(folder.iterdir()):
         if path.suffix in _SUFFIXES and path.is_file():
             try:
-                with path.open("rb") as file:
-                    file.seek(max(0, path.stat().st_size - LARGEST_BYTES))
-                    texts[path.name] = file.read().decode(errors="replace")
+                texts[path.name] = _end_of(path)
             except OSError as error:
                 reason = f"Can't read it: {error.strerror}."
                 raise InputError("log-unreadable", reason, Where(file=str(path))) from error
     return texts
+
+
+def _end_of(path: Path) -> str:
+    """The text, or its last whole lines: half a line could be half a secret, which nothing recognises."""
+    beyond = path.stat().st_size - LARGEST_BYTES
+    with path.open("rb") as file:
+        if beyond > 0:
+            file.seek(beyond)
+            file.readline()
+        return file.read().decode(errors="replace")
 
 
 def _survey(arguments: argparse.Namespace) -> str:
@@ -122,19 +130,29 @@ def _show(clean: Mapping[str, str], anonymizer: Anonymizer, language: Language) 
         if len(lines) > 2 * _SHOWN_LINES:
             hidden = len(lines) - 2 * _SHOWN_LINES
             lines = [*lines[:_SHOWN_LINES], f"… +{hidden} …", *lines[-_SHOWN_LINES:]]
-        for line in lines:
-            print("  " + "".join(each if each.isprintable() else " " for each in line))
+        _print(lines)
     print()
     print(_word("replaced", language, count=str(len(anonymizer.replaced))))
 
 
-def _agreed(target: Path, language: Language) -> bool:
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print("  " + "".join(each if each.isprintable() else " " for each in line))
+
+
+def _agreed(target: Path, clean: Mapping[str, str], language: Language) -> bool:
+    """Whether a person says yes; `a` shows every line first."""
     if not sys.stdin.isatty():
         return False
-    try:
-        return input(_word("ask", language, file=str(target))).strip().lower() in ("y", "yes", "д")
-    except EOFError:
-        return False
+    while True:
+        try:
+            answer = input(_word("ask", language, file=str(target))).strip().lower()
+        except EOFError:
+            return False
+        if answer not in ("a", "all", "в", "все"):
+            return answer in ("y", "yes", "д", "да")
+        for name, text in clean.items():
+            _print([f"── {name}", *text.splitlines()])
 
 
 def _write(target: Path, clean: Mapping[str, str]) -> None:

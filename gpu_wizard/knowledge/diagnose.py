@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.knowledge.diagnosis.conditions import Facts, conditions_of
 from gpu_wizard.knowledge.diagnosis.layers import Layer, LayerGuess
 from gpu_wizard.knowledge.diagnosis.ranking import Finding, findings
-from gpu_wizard.knowledge.diagnosis.scanning import Hit, Scanner
+from gpu_wizard.knowledge.diagnosis.scanning import Scanner
 
 __all__ = ["Diagnoser", "Diagnosis", "Finding", "LiveDiagnosis", "diagnose"]
 

@@ -14,7 +14,11 @@ from gpu_wizard.knowledge.diagnosis.layers import commands_of
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 SIGNATURES = catalogue().signatures
-STAGES = set("ssh apt join driver toolkit containerd plugin runtimeclass patch label verify".split())
+# fmt: off
+STAGES = frozenset({
+    "ssh", "apt", "join", "driver", "toolkit", "containerd", "plugin", "runtimeclass", "patch", "label", "verify",
+})
+# fmt: on
 
 
 def rows(name: str) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import (
     LAYERS,
     Catalogue,
@@ -13,7 +14,6 @@ from gpu_wizard.knowledge.diagnosis.catalogue import (
     Signature,
     Variant,
 )
-from gpu_wizard.knowledge.diagnosis.scanning import Hit
 from gpu_wizard.knowledge.texts import Language
 
 _SEVERITIES = ("blocker", "warning", "info")

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
 
-from gpu_wizard.knowledge.diagnosis.catalogue import Catalogue, Recovery, Signature, catalogue
+from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Target, index, merged
+from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.text import collapsed, plain, shown
-from gpu_wizard.knowledge.diagnosis.wording import Wording
 
 LONGEST_LINE = 8192
 """Longer ones are read in pieces, which keep the line's number."""
-KEPT_LINES = 20
+_OVERLAP = 512
 _REMEMBERED = 200_000
 _BLOCK = 1 << 18
 _WINDOW = 3
@@ -27,122 +24,6 @@ _DIGITS = b"0123456789"
 _SMALL = re.compile(rb"(?<![\d:.\-])\d{1,3}(?![\d:.\-])")
 """Numbers that tell causes apart, such as an Xid or a status: not those of times, addresses and versions."""
 _ENOUGH = 64
-
-
-@dataclass
-class Hit:
-    """A signature that a log tells of. `lines`: the first ones and the newest; `text`: the line, cleaned."""
-
-    signature: Signature
-    params: Mapping[str, str]
-    text: str
-    lines: list[int] = field(default_factory=list)
-    last: int = 0
-    count: int = 0
-    order: int = 0
-
-    def add(self, line: int) -> None:
-        """Another place."""
-        self.count += 1
-        self.last = max(self.last, line)
-        if line in self.lines:
-            return
-        if len(self.lines) >= KEPT_LINES:
-            self.lines[-1] = line
-        else:
-            self.lines.append(line)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What an anchor leads to."""
-
-    wording: Wording
-    signature: Signature | None = None
-    recovery: Recovery | None = None
-    broad: bool = False
-
-
-@dataclass
-class _Shape:
-    """A line, numbers apart. `leads`: what it may tell; `told`: what it told with these small numbers.
-
-    `open`: what the next line may begin with so that an anchor, broken at the line's end, is whole.
-    """
-
-    leads: tuple[_Target, ...] = ()
-    open: tuple[tuple[bytes, tuple[_Target, ...]], ...] = ()
-    tries: int = 0
-    told: dict[bytes, tuple[Hit, ...]] = field(default_factory=dict)
-
-
-_PLAIN = _Shape()
-
-
-class Index:
-    """The anchors of a catalogue, made once."""
-
-    def __init__(self, known: Catalogue) -> None:
-        self.targets: dict[bytes, list[_Target]] = {}
-        for target in _targets(known):
-            self.targets.setdefault(target.wording.anchor.encode(), []).append(target)
-        self.any = re.compile(_trie(self.targets))
-        self.harmless = known.harmless
-        self.begun: dict[bytes, list[tuple[bytes, tuple[_Target, ...]]]] = {}
-        for anchor, targets in self.targets.items():
-            words = anchor.split(b" ")
-            for cut in range(1, len(words)):
-                rest = b" ".join(words[cut:]), tuple(targets)
-                self.begun.setdefault(b" ".join(words[:cut]), []).append(rest)
-        self.longest = max(each.count(b" ") for each in self.begun) + 1
-
-    def shape(self, key: bytes) -> _Shape:
-        """What a line may tell, given in lower case without digits, each run of blanks as one."""
-        leads: tuple[_Target, ...] = ()
-        if self.any.search(key):
-            hits = (targets for anchor, targets in self.targets.items() if anchor in key)
-            leads = tuple(target for targets in hits for target in targets)
-        words = key.rsplit(b" ", self.longest)[-self.longest :]
-        ends = (b" ".join(words[-count:]) for count in range(1, len(words) + 1))
-        begun = tuple(rest for end in ends for rest in self.begun.get(end, ()))
-        return _Shape(leads, begun) if leads or begun else _PLAIN
-
-
-@cache
-def index() -> Index:
-    """The index of the shipped catalogue."""
-    return Index(catalogue())
-
-
-def _targets(known: Catalogue) -> Iterator[_Target]:
-    for signature in known.signatures:
-        for each in signature.wordings:
-            yield _Target(each, signature)
-        for each in signature.broad:
-            yield _Target(each, signature, broad=True)
-    for recovery in known.recoveries:
-        yield _Target(recovery.wording, recovery=recovery)
-
-
-def _trie(words: Iterable[bytes]) -> bytes:
-    """One regular expression for many literals, common beginnings shared."""
-    root: dict[int, dict[int, object]] = {}
-    for word in words:
-        node: dict[int, object] = root  # type: ignore[assignment]  # a tree of itself
-        for code in word:
-            node = node.setdefault(code, {})  # type: ignore[assignment]  # as above
-        node[-1] = {}
-    return _branch(root)  # type: ignore[arg-type]  # as above
-
-
-def _branch(node: dict[int, object]) -> bytes:
-    if not node or -1 in node:
-        return b""
-    options = [
-        re.escape(bytes([code])) + _branch(below)  # type: ignore[arg-type]  # a tree of itself
-        for code, below in sorted(node.items())
-    ]
-    return options[0] if len(options) == 1 else b"(?:" + b"|".join(options) + b")"
 
 
 class Scanner:
@@ -154,9 +35,8 @@ class Scanner:
         self.hits: dict[str, Hit] = {}
         self.line = 0
         self._rest = b""
-        self._in_line = False
-        self._shapes: dict[int, _Shape] = {}
-        self._last = _PLAIN
+        self._shapes: dict[int, Shape] = {}
+        self._last = PLAIN
         self._missed = False
         self._window: deque[bytes] = deque([b""] * _WINDOW, maxlen=_WINDOW)
         self._order = 0
@@ -176,7 +56,7 @@ class Scanner:
             self._block(self._rest)
             self._rest = b""
         self._window.extend([b""] * _WINDOW)
-        self._last, self._missed = _PLAIN, False
+        self._last, self._missed = PLAIN, False
         return self._fresh
 
     def _take(self, data: bytes) -> None:
@@ -185,10 +65,9 @@ class Scanner:
             self._rest = data
             return
         if not cut:
-            # A line without end: read in pieces, and the next piece is still this line.
-            self._rest = b""
+            # A line without end: read in overlapping pieces, and the next piece is still this line.
+            self._rest = data[-_OVERLAP:]
             self._block(data)
-            self._in_line = True
             self.line -= 1
             return
         self._rest = data[cut:]
@@ -206,19 +85,19 @@ class Scanner:
             shape = shapes.get(mark)
             if shape is None:
                 shape = shapes[mark] = self._shape(line, key)
-            if shape.leads or self._last is not _PLAIN:
+            if shape.leads or self._last is not PLAIN:
                 self._look(shape, line, key)
             self._last = shape
         if len(shapes) > _REMEMBERED:
             shapes.clear()
 
-    def _shape(self, line: bytes, key: bytes) -> _Shape:
+    def _shape(self, line: bytes, key: bytes) -> Shape:
         if len(line) > LONGEST_LINE:
             self._pieces(line)
-            return _PLAIN
+            return PLAIN
         return self._index.shape(b" ".join(key.split()))
 
-    def _look(self, shape: _Shape, line: bytes, key: bytes) -> None:
+    def _look(self, shape: Shape, line: bytes, key: bytes) -> None:
         """Try what the line may tell, by itself and as the rest of the line before it."""
         before = self._last
         if before.open:
@@ -229,7 +108,7 @@ class Scanner:
             self._tried(before.leads)
         self._missed = bool(shape.leads) and not self._told(shape, line)
 
-    def _told(self, shape: _Shape, line: bytes) -> bool:
+    def _told(self, shape: Shape, line: bytes) -> bool:
         """Whether the line by itself tells anything."""
         small = b" ".join(_SMALL.findall(line))
         known = shape.told.get(small)
@@ -247,7 +126,7 @@ class Scanner:
 
     def _pieces(self, line: bytes) -> None:
         """A very long line, its pieces overlapping."""
-        step = LONGEST_LINE - 512
+        step = LONGEST_LINE - _OVERLAP
         for start in range(0, len(line), step):
             piece = line[start : start + LONGEST_LINE]
             self._window.append(piece)
@@ -255,7 +134,7 @@ class Scanner:
                 self._index.shape(b" ".join(piece.lower().translate(None, _DIGITS).split())).leads
             )
 
-    def _tried(self, leads: tuple[_Target, ...]) -> tuple[Hit, ...]:
+    def _tried(self, leads: tuple[Target, ...]) -> tuple[Hit, ...]:
         """The hits of this line: matches that reach into it."""
         if not leads:
             return ()
@@ -278,7 +157,7 @@ class Scanner:
                 found[hit.signature.id] = hit
         return tuple(found.values())
 
-    def _counts(self, target: _Target, text: str) -> bool:
+    def _counts(self, target: Target, text: str) -> bool:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
@@ -309,16 +188,6 @@ class Scanner:
     def _clear(self, recovery: Recovery) -> None:
         for name in recovery.clears & self.hits.keys():
             del self.hits[name]
-
-
-def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Parameters of several places: different values side by side, at most a handful."""
-    result = dict(old)
-    for key, value in new.items():
-        values = result.get(key, "").split(", ") if result.get(key) else []
-        if value not in values and len(values) < 6:
-            result[key] = ", ".join([*values, value])
-    return result
 
 
 def _reaching(pattern: re.Pattern[str], window: str, begin: int) -> re.Match[str] | None:
