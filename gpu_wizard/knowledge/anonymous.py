@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 
 _SECRETS = (
     re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL),
-    re.compile(r"\bK10[0-9a-f]{6,}(?:::[^\s\\"]+)?"),
+    re.compile(r"\bK10[0-9a-f]{6,}(?:::[^\s\\\"]+)?"),
     re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"),
     re.compile(r"\beyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?"),
     re.compile(r"\b(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-\S+) AAAA[\w+/=]+(?: \S+)?"),
     re.compile(r"\bSHA256:[\w+/]{20,}=?"),
-    re.compile(r"(?i)(?<=authorization: )(?:bearer|basic) [^\s"']+"),
+    re.compile(r"(?i)(?<=authorization: )(?:bearer|basic) [^\s\"']+"),
     re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),
     re.compile(r"(?i)(?<![\w-])(?:password|passwd|secret|api[_-]?key|token)(?:\"?\s*[:=]\s*\"?)(?!\"|\*\*\*|/|\{|null)[^\s\",}]{4,}"),
 )  # fmt: skip
