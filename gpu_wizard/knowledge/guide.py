@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from gpu_wizard.knowledge.store import Kind, document, entries, heading, names, said, table
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.knowledge.words import Word, explain_command, explain_line, fits
+from gpu_wizard.knowledge.words import Word, explain_command, explain_line, meaning_of_file
 
 BlockKind = Literal["heading", "text", "drawing", "command", "file", "output", "rows"]
 STAGE_PAGES = (
@@ -74,15 +74,6 @@ def meaning(reference: str, language: Language = "en") -> str:
         if name in told:
             return said(told[name], language)
     return ""
-
-
-def meaning_of_file(path: str, language: Language = "en") -> str:
-    """What a file or directory is for; patterns stand for many."""
-    told: Mapping[str, Any] = (table("fields", "files") or {}).get("names", {})
-    if path in told:
-        return said(told[path], language)
-    best = max((p for p in told if "*" in p and fits(p, path)), key=len, default="")
-    return said(told.get(best), language)
 
 
 def as_typed(argv: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,14 +15,13 @@ from gpu_wizard.knowledge.guide import (
     Page,
     Row,
     contents,
-    meaning_of_file,
     page,
     tables,
 )
 from gpu_wizard.knowledge.shellwords import tokens
 from gpu_wizard.knowledge.store import Kind, holding, names, said, table
 from gpu_wizard.knowledge.texts import Language, catalogue
-from gpu_wizard.knowledge.words import explain_line, program_of
+from gpu_wizard.knowledge.words import explain_line, meaning_of_file, program_of
 
 _ALIASES = {
     "containerd": "runtime",
@@ -45,6 +45,7 @@ _TITLES = {
     "tables": ["Tables of keys and fields", "Таблицы ключей и полей"],
     "programs": ["Programs", "Программы"],
     "word": ["What {word} means", "Что значит {word}"],
+    "line": ["What this command means", "Что значит эта команда"],
     "event": ["Lines of --json", "Строки --json"],
     "hint": [
         "gpu-wizard explain TOPIC shows one of these; a whole command works too: gpu-wizard explain apt-get install -y",
@@ -117,8 +118,20 @@ def _command_line(line: str, language: Language) -> Page | None:
     rows = tuple(Row(w.text, w.meaning, w.depth) for w in explain_line(line, language))
     if not any(row.meaning for row in rows):
         return None
-    return Page(
-        line, said(_TITLES["word"], language).format(word=line), (Block("rows", rows=rows),)
+    shown = (Block("command", code=line), Block("rows", rows=rows))
+    inside = Block("rows", rows=tuple(_inside(line, language)))
+    return Page(line, said(_TITLES["line"], language), (*shown, *([inside] if inside.rows else [])))
+
+
+def _inside(line: str, language: Language) -> Iterator[Row]:
+    """The keys of the objects or settings that a command carries: in a here-document, or as JSON."""
+    carried = "".join(re.findall(r"<<-?'?\w+'?[^\n]*\n(.*)", line, re.DOTALL))
+    written = re.findall(r"^[ -]*([\w./-]+):", carried, re.MULTILINE)
+    written += re.findall(r'"([\w./-]+)" *:', line.partition("--overrides=")[2])
+    where = "config-yaml" if carried and "apiVersion:" not in carried else "object"
+    told = (table("keys", where) or {}).get("names", {})
+    yield from (
+        Row(key, said(told[key], language)) for key in dict.fromkeys(written) if key in told
     )
 
 

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-_REDIRECTION = r"\d?(?:>>|>&\d|<<-?'?\w+'?|>|<)"
+_PLACEHOLDER = r"<[A-Z][A-Z0-9_]*>"
+"""`<TOKEN>`, as guides write what is to be filled in; to a shell it would be a redirection."""
+_REDIRECTION = rf"\d?(?:>>|>&\d|<<-?'?\w+'?|>|(?!{_PLACEHOLDER})<)"
 _TOKEN = re.compile(
     rf"""
     (?P<space>(?:[ \t]|\\\n)+)
@@ -14,7 +16,7 @@ _TOKEN = re.compile(
   | (?P<line>\n)
   | (?P<operator>&&|\|\||;;|\||;|&|\$\(|\(|\)|\{{(?=\s)|\}}(?=\s|;|$))
   | (?P<redirect>{_REDIRECTION})
-  | (?P<word>(?:\$\(\([^()]*\)\)|'[^']*'|"(?:\\.|[^"\\])*"|\\.|\$\{{[^}}]*\}}|\$(?!\()|\w\(\)|[^\s'"\\|&;()<>$])+)
+  | (?P<word>(?:{_PLACEHOLDER}|\$\(\([^()]*\)\)|'[^']*'|"(?:\\.|[^"\\])*"|\\.|\$\{{[^}}]*\}}|\$(?!\()|\w\(\)|[^\s'"\\|&;()<>$])+)
     """,
     re.VERBOSE,
 )

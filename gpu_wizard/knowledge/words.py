@@ -42,7 +42,8 @@ def explain_line(line: str, language: Language = "en") -> tuple[Word, ...]:
 @dataclass(frozen=True)
 class Program:
     """What is told of one program. `wraps`: its first other word begins a command; `script`: the option whose
-    value is one; `lists`: pattern → table of fields that the value names; `items`: a table for bare words.
+    value is one; `hands_on`: behind this word stands a command; `lists`: pattern → table of fields that the
+    value names.
     """
 
     name: str
@@ -89,6 +90,15 @@ def fits(pattern: str, word: str) -> bool:
     return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), word, re.DOTALL))
 
 
+def meaning_of_file(path: str, language: Language = "en") -> str:
+    """What a file or directory is for; patterns stand for many."""
+    told: Mapping[str, Any] = (table("fields", "files") or {}).get("names", {})
+    if path in told:
+        return said(told[path], language)
+    best = max((p for p in told if "*" in p and fits(p, path)), key=len, default="")
+    return said(told.get(best), language)
+
+
 class _Reader:
     """Reads commands in one language; knows the functions that a script defines."""
 
@@ -128,12 +138,19 @@ class _Reader:
                 at += 1
             else:
                 length, pattern = match
-                yield Word(
-                    " ".join(argv[at : at + length]),
-                    said(program.patterns[pattern], self._language),
-                )
-                yield from self._listed(program, pattern, argv[at + length - 1])
+                yield self._matched(program, pattern, argv[at : at + length])
                 at += length
+                if pattern == program.entry.get("hands_on"):
+                    yield from self.command(argv[at:])
+                    return
+                yield from self._listed(program, pattern, argv[at - 1])
+
+    def _matched(self, program: Program, pattern: str, words: Sequence[str]) -> Word:
+        """Words of a pattern; a path that stands for its `*` is told of as well."""
+        told = said(program.patterns[pattern], self._language)
+        path = words[-1] if pattern.endswith("*") and words[-1].startswith("/") else ""
+        what = meaning_of_file(path, self._language) if path else ""
+        return Word(" ".join(words), f"{told}: {what}" if what else told)
 
     def _letters(self, program: Program, word: str) -> Iterator[Word]:
         """`-fsSL` as its letters, where each of them is told of."""

@@ -212,3 +212,46 @@ def test_it_starts_light() -> None:
     modules, status = rest.split()
     assert (loaded, status) == ("[", "0")
     assert int(modules) < 200
+
+
+def meanings(line: str) -> dict[str, str]:
+    found = find([line])
+    assert found is not None
+    return {row.name: row.meaning for block in found.blocks for row in block.rows}
+
+
+def test_a_long_command_is_shown_as_code_under_a_short_title() -> None:
+    line = "kubectl apply -f - <<'EOF'\napiVersion: v1\nkind: Pod\nEOF"
+    found = find([line])
+    assert found is not None
+    shown = as_text(found, "en").splitlines()
+    assert shown[0] == "What this command means"
+    assert set(line.splitlines()) <= set(shown)
+
+
+def test_the_fields_that_a_command_carries_are_told_of() -> None:
+    told = meanings(
+        "kubectl create -f - <<'EOF'\napiVersion: v1\nkind: RuntimeClass\nhandler: nvidia\nEOF"
+    )
+    assert {"apiVersion", "kind", "handler"} <= told.keys()
+    settings = meanings("sudo tee /tmp/c.yaml <<'EOF'\nserver: https://a:6443\ntoken-file: /b\nEOF")
+    assert {"server", "token-file"} <= settings.keys()
+    overridden = meanings(
+        """kubectl run a --overrides='{"spec":{"runtimeClassName":"nvidia","resources":{}}}' -- nvidia-smi"""
+    )
+    assert {"runtimeClassName", "resources"} <= overridden.keys()
+
+
+def test_the_command_of_a_container_is_a_command() -> None:
+    assert meanings("kubectl run a -- nvidia-smi")["nvidia-smi"].startswith("NVIDIA's program")
+
+
+def test_a_path_that_is_known_says_what_it_is() -> None:
+    told = meanings("sudo cat /var/lib/rancher/k3s/server/node-token")
+    assert "cluster's admin" in told["/var/lib/rancher/k3s/server/node-token"]
+
+
+def test_what_is_to_be_filled_in_is_no_redirection() -> None:
+    told = meanings("K3S_TOKEN=<TOKEN> sh -")
+    assert told["K3S_TOKEN=<TOKEN>"].startswith("the join token")
+    assert told["-"] == "reads the script from the pipe"

@@ -15,7 +15,7 @@ from gpu_wizard.knowledge.texts import catalogue
 
 GUIDE = (
     "sudo cat /var/lib/rancher/k3s/server/node-token",
-    "curl -sfL https://get.k3s.io | K3S_URL=https://192.0.2.1:6443 K3S_TOKEN=T sh -",
+    "curl -sfL https://get.k3s.io | K3S_URL=https://192.0.2.1:6443 K3S_TOKEN=<TOKEN> sh -",
     "kubectl get nodes",
     "nvidia-smi",
     "dpkg -l | grep nvidia-container",
@@ -27,7 +27,9 @@ GUIDE = (
     "sudo cat /var/lib/rancher/k3s/agent/etc/containerd/config.toml",
     "sudo nvidia-ctk runtime configure --runtime=containerd --config=/etc/containerd/config.toml",
     "sudo systemctl restart k3s-agent",
-    "kubectl apply -f https://example.invalid/nvidia-device-plugin.yml",
+    "kubectl apply -f https://raw.githubusercontent.com/NVIDIA/k8s-device-plugin/v0.17.0/deployments/static/"
+    "nvidia-device-plugin.yml",
+    "kubectl apply -f manifest.yaml",
     "kubectl create -f - <<'EOF'\nkind: RuntimeClass\nEOF",
     "kubectl patch daemonset nvidia-device-plugin-daemonset -n kube-system --type='json' -p='[]'",
     "kubectl label nodes gpu1 node-role.kubernetes.io/gpu=true",
