@@ -9,28 +9,30 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 
+_EDGE = r"(?:(?<=\\[nrt])|\b(?!(?<=\\)[nrt]))"
+"""Where a word begins, in a text that is quoted in JSON, too."""
 _SECRETS = (
     re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL),
-    re.compile(r"\bK10[0-9a-f]{6,}(?:::[^\s\\\"]+)?"),
-    re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"),
-    re.compile(r"\beyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?"),
-    re.compile(r"\b(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-\S+) AAAA[\w+/=]+(?: \S+)?"),
-    re.compile(r"\bSHA256:[\w+/]{20,}=?"),
+    re.compile(_EDGE + r"K10[0-9a-f]{6,}(?:::[^\s\\\"]+)?"),
+    re.compile(_EDGE + r"[a-z0-9]{6}\.[a-z0-9]{16}\b"),
+    re.compile(_EDGE + r"eyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?"),
+    re.compile(_EDGE + r"(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-\S+) AAAA[\w+/=]+(?: \S+)?"),
+    re.compile(_EDGE + r"SHA256:[\w+/]{20,}=?"),
     re.compile(r"(?i)(?<=authorization: )(?:bearer|basic) [^\s\"']+"),
     re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),
-    re.compile(r"(?i)(?<![\w-])(?:password|passwd|secret|api[_-]?key|token)(?:\"?\s*[:=]\s*\"?)(?!\"|\*\*\*|/|\{|null)[^\s\",}]{4,}"),
+    re.compile(r"(?i)(?:(?<![\w-])|(?<=\\[nrt]))(?:password|passwd|secret|api[_-]?key|token)(?:\\*\"?\s*[:=]\s*\\*[\"']?)(?!\\*\"|\*\*\*|/|\{|null)[^\s\",}]{4,}"),
 )  # fmt: skip
 _NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("user", re.compile(r"(?:/home/|/Users/|\\Users\\+)([\w.-]+)")),
     ("user", re.compile(r"(?:password for|Invalid user|\bsudo(?:\[\d+\])?:) +([\w.-]+)(?: :|:| from|$)", re.MULTILINE)),
-    ("user", re.compile(r"\b([\w.-]+) is not (?:in the sudoers|allowed to run sudo)")),
-    ("user", re.compile(r"\b([\w.-]{2,32})@[\w.-]+\b")),
-    ("user", re.compile(r"\b(?:for|from) user ([\w.-]+)")),
-    ("host", re.compile(r"\b[\w.-]{1,32}@([\w.-]+)")),
+    ("user", re.compile(_EDGE + r"([\w.-]+) is not (?:in the sudoers|allowed to run sudo)")),
+    ("user", re.compile(_EDGE + r"([\w.-]{2,32})@[\w.-]+\b")),
+    ("user", re.compile(_EDGE + r"(?:for|from) user ([\w.-]+)")),
+    ("host", re.compile(_EDGE + r"[\w.-]{1,32}@([\w.-]+)")),
     ("host", re.compile(r'"(?:node|host|kubernetes_node|hostname|nodeName)": ?"([^"@\s]{2,})"')),
     ("host", re.compile(r"(?m)^(?:\w{3} +\d+ [\d:]{8}|\d{4}-\d\d-\d\dT\S+|\d+\.\d+) ([\w.-]+) [\w@./-]+(?:\[\d+\])?: ")),
     ("host", re.compile(r"--hostname-override=([\w.-]+)|kubernetes\.io/hostname[=:] ?\"?([\w.-]+)")),
-    ("host", re.compile(r"\bnode-name: ?\"?([\w.-]+)|\bnodes? \"([\w.-]+)\"")),
+    ("host", re.compile(_EDGE + r"node-name: ?\"?([\w.-]+)|nodes? \"([\w.-]+)\"")),
     ("host", re.compile(r"https?://(?:[^\s/@]+@)?([a-zA-Z][\w.-]*)")),
 )  # fmt: skip
 _PUBLIC = re.compile(
@@ -83,7 +85,7 @@ class Anonymizer:
         known = sorted((name for name in self._given if _is_name(name)), key=len, reverse=True)
         if known:
             words = "|".join(re.escape(name) for name in known)
-            named = re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE)
+            named = re.compile(rf"(?:(?<![\w-])|(?<=\\[nrt]))(?:{words})(?![\w-])", re.IGNORECASE)
             text = named.sub(lambda match: self._given[match[0].lower()], text)
         return text
 
