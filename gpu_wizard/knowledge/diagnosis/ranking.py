@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import (
@@ -139,18 +139,7 @@ def _explained(found: Sequence[Finding]) -> list[Finding]:
         by = next((name for name in each.signature.yields_to if name in ids), "")
         if not by and each.signature.symptom:
             by = next((other.id for other in found if _explains(other, each)), "")
-        result.append(
-            Finding(
-                each.signature,
-                each.lines,
-                each.text,
-                each.params,
-                each.confirmed,
-                by,
-                each.variant,
-                each.order,
-            )
-        )
+        result.append(replace(each, explained_by=by))
     return result
 
 
