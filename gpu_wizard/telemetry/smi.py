@@ -123,7 +123,8 @@ class SmiTelemetry:
 def _command(fields: tuple[str, ...], every: float) -> str:
     """nvidia-smi, and beside it a watcher that ends it when standard input closes or nothing comes for 90 s.
 
-    By itself it would go on until its next write, or for ever where the connection hangs. A shell whose background
+    By itself it would go on until its next write, or for ever where the connection hangs; it only reads, and to TERM
+    it answers up to a second later (recorded on a real H100, driver 580.159.04). A shell whose background
     jobs can't read (it hears no first line) does without.
     """
     query = f"--query-gpu={','.join(fields)} --format=csv,noheader,nounits -lms {max(1, round(every * 1000))}"
@@ -131,7 +132,7 @@ def _command(fields: tuple[str, ...], every: float) -> str:
         f"{PATH_SETTING}command -v nvidia-smi >/dev/null || exit 127\n"
         'command -v timeout >/dev/null || timeout() { shift; "$@"; }\n'
         'hear() { [ -n "$(timeout 90 head -n 1 <&3 2>/dev/null)" ]; }\n'
-        'exec 3<&0\n{ hear && { while hear; do :; done; kill "$$"; }; } >/dev/null 2>&1 &\n'
+        'exec 3<&0\n{ hear && { while hear; do :; done; kill -s KILL "$$"; }; } >/dev/null 2>&1 &\n'
         f"exec nvidia-smi {query} </dev/null 3<&-"
     )
     return f"exec sh -c {shlex.quote(script)}"
