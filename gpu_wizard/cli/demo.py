@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -34,8 +35,8 @@ def demo(arguments: argparse.Namespace) -> Exit:
             f"There is no scenario {arguments.scenario}.",
             next_step=f"Known: {known}.",
         )
-    if arguments.speed <= 0:
-        raise InputError("demo-usage", "--speed must be above zero.")
+    if not 0 < arguments.speed < math.inf:
+        raise InputError("demo-usage", "--speed must be a number above zero.")
     if arguments.serve:
         return _serve(arguments)
     if not arguments.auto:

@@ -100,12 +100,12 @@ def _top(arguments: argparse.Namespace) -> Exit | int:
 
 
 def _init(arguments: argparse.Namespace) -> Exit:
-    from gpu_wizard.cli.starter import starter
+    from gpu_wizard.cli.starter import checked_names, starter
     from gpu_wizard.journal.recording import write_new
 
     path = Path(arguments.file)
     nodes = [name.strip() for name in arguments.nodes.split(",") if name.strip()] or ["gpu-node-1"]
-    write_new(path, starter(path.name, nodes))
+    write_new(path, starter(path.name, checked_names(nodes)))
     print(f"Written: {path}. Edit it, then: gpu-wizard --auto {path} --plan")
     return Exit.DONE
 

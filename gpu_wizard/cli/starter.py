@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from gpu_wizard.model.errors import InputError
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 _HEAD = """\
 # A setup file of gpu-wizard: what is wanted, and where. It holds no secret and can be shared.
 #
@@ -63,6 +67,17 @@ _TAIL = """
 """
 
 
+def checked_names(nodes: Sequence[str]) -> Sequence[str]:
+    """The names, each good for a setup file. Raises: InputError."""
+    for at, name in enumerate(nodes):
+        if not _NAME.fullmatch(name):
+            message = f"--nodes: {name!r} is no name: letters, digits, dots and dashes, at most 63."
+            raise InputError("usage", message)
+        if name in nodes[:at]:
+            raise InputError("usage", f"--nodes: {name} stands twice.")
+    return nodes
+
+
 def starter(name: str, nodes: Sequence[str]) -> str:
     """A commented setup file for these nodes; `name` is the file's own."""
     several = len(nodes) > 1
@@ -70,7 +85,7 @@ def starter(name: str, nodes: Sequence[str]) -> str:
         'server = "https://192.0.2.10:6443"' if several else '# server = "https://192.0.2.10:6443"'
     )
     return (
-        _HEAD.format(name=name, server=server)
+        _HEAD.format(name="".join(filter(str.isprintable, name)), server=server)
         + "".join(_NODE.format(name=each) for each in nodes)
         + _TAIL
     )

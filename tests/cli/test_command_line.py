@@ -126,6 +126,18 @@ nonsense = "x"
         assert f"{setup}:{line}, key " in ran.stderr
 
 
+@pytest.mark.parametrize("names", ['a"b,c', "a b", "a,a", "a,-"])
+def test_init_writes_no_file_that_would_not_be_read(tmp_path: Path, names: str) -> None:
+    ran = gpu_wizard("init", "--nodes", names, cwd=tmp_path)
+    assert (ran.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert ran.stderr.startswith("--nodes: ")
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf"])
+def test_a_speed_that_is_none_is_bad_usage(speed: str) -> None:
+    assert gpu_wizard("demo", "--auto", f"--speed={speed}").returncode == 2
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
