@@ -15,6 +15,7 @@ from gpu_wizard.lab.api.registry import Registry
 from gpu_wizard.lab.api.store import Change, Store
 from gpu_wizard.lab.cluster import nodes, seeds
 from gpu_wizard.lab.cluster.daemonsets import DaemonSets
+from gpu_wizard.lab.cluster.deployments import Deployments
 from gpu_wizard.lab.cluster.events import Recorder
 from gpu_wizard.lab.cluster.garbage import Garbage
 from gpu_wizard.lab.cluster.kubelet import Kubelet
@@ -48,6 +49,7 @@ class Cluster:
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduler = Scheduler(self.registry, self.events, names_taint=minor < 35)
         self._daemons = DaemonSets(self.registry, self.events, clock)
+        self._deployments = Deployments(self.registry, self.events, clock)
         self._garbage = Garbage(self.registry)
         seeds.plant(self.registry, authority_pem)
 
@@ -162,9 +164,9 @@ class Cluster:
                 continue
             self._settle_nodes()
             self._garbage.run()
-            again = self._daemons.run()
-            if again is not None:
-                loop.call_at(again, self._dirty.set)
+            for again in (self._daemons.run(), self._deployments.run()):
+                if again is not None:
+                    loop.call_at(again, self._dirty.set)
             self._scheduler.run()
 
     def _settle_nodes(self) -> None:

@@ -38,6 +38,7 @@ _SMI_FAILURES = {
 }
 # The images' /bin/sh is dash; the interpreter words this like bash.
 _BASH_MISSING = re.compile(r"bash: line (\d+): (\S+): command not found")
+_LOOP = re.compile(r"nvidia-smi (?:-l|--loop)(?:[ =](\d+))?")
 _Builtin = Callable[[BuiltinContext], Awaitable[str | BuiltinResult]]
 _TOOLS = ("nvidia-smi", "/usr/bin/nvidia-smi", "sleep", "env", "ls")
 
@@ -71,6 +72,9 @@ class Container:
         script = self._script()
         if script is None:
             return Ended(START_ERROR, _no_such(self.argv[0]))
+        loop = _LOOP.fullmatch(script)
+        if loop is not None:
+            return await self._watched(float(loop[1] or 5), clock, write)
 
         def heard(out: str, err: str) -> None:
             write(out + _BASH_MISSING.sub(r"sh: \1: \2: not found", err))
@@ -91,6 +95,15 @@ class Container:
             shell.cancel()
             raise
         return Ended(outcome.exit_code)
+
+    async def _watched(self, pause: float, clock: Clock, write: Callable[[str], None]) -> Ended:
+        """`nvidia-smi -l SECONDS`: the table again and again, until it fails."""
+        while True:
+            code, text = self._smi(())
+            write(text)
+            if code:
+                return Ended(code)
+            await clock.sleep(pause)
 
     def _script(self) -> str | None:
         """What the shell is to do; None for a program that the image lacks."""
