@@ -46,7 +46,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test of the bed runs in the child; here its reports are told."""
     config = item.config
     reason = config.stash[_reason]
-    if apart.inside() or (reason and os.environ.get(REQUIRED_VARIABLE) != "1"):
+    if not _of_bed(item) or apart.inside() or (reason and os.environ.get(REQUIRED_VARIABLE) != "1"):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     if reason:
