@@ -22,11 +22,12 @@ def run() -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command line; its exit status. Standard output is data, standard error is narration."""
     _open_streams()
-    arguments = parser().parse_args(shielded(argv))
+    top = parser()
+    arguments = top.parse_args(shielded(argv))
     try:
         from gpu_wizard.cli.dispatch import dispatch
 
-        return int(dispatch(arguments))
+        return int(dispatch(arguments, top))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:

@@ -12,9 +12,10 @@ from gpu_wizard.cli.together import check
 from gpu_wizard.model.errors import InputError, WizardError
 
 
-def dispatch(arguments: argparse.Namespace) -> Exit | int:
-    """Carry out one command. Raises: KeyboardInterrupt, BrokenPipeError."""
+def dispatch(arguments: argparse.Namespace, top: argparse.ArgumentParser) -> Exit | int:
+    """Carry out one command, as `top` has read it. Raises: KeyboardInterrupt, BrokenPipeError."""
     try:
+        check(arguments, top)
         return _carry_out(arguments)
     except WizardError as error:
         from gpu_wizard.faces.wording import error_lines
@@ -30,7 +31,6 @@ def dispatch(arguments: argparse.Namespace) -> Exit | int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> Exit | int:
-    check(arguments, parser())
     match arguments.command:
         case None:
             return _top(arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator
 
@@ -30,6 +29,8 @@ def as_text(page: Page, language: Language, *, styled: bool = False) -> str:
 
 def as_json(page: Page) -> str:
     """The same as data; keys without a value are left out."""
+    import json  # the other form does without it, and starts sooner
+
     blocks = [
         {
             "kind": block.kind,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,6 +84,8 @@ def overview(language: Language = "en") -> Page:
 
 def nearest(word: str) -> list[str]:
     """Known names that look like it."""
+    import difflib  # only where nothing was found: it costs as much as a whole page
+
     known = [*PAGES, *_ALIASES, *names("commands"), *names("keys"), *names("fields")]
     for kind in TABLES:
         known += [name for _, entry in holding(kind, "") for name in entry.get("names", {})]
@@ -202,7 +203,7 @@ def _is_key(word: str, key: str) -> bool:
 
 def _codes(word: str, language: Language) -> Iterator[Row]:
     """Messages of the program by their code, such as join.token-rejected."""
-    if "." not in word and "-" not in word:
+    if word.startswith("-") or ("." not in word and "-" not in word):
         return
     for kind, entries in catalogue().items():
         entry = entries.get(word)

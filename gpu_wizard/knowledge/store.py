@@ -17,7 +17,8 @@ from gpu_wizard.knowledge.texts import Language
 
 Kind = Literal["commands", "keys", "fields", "pages"]
 _ROOT = Path(__file__).parent
-_HEADER = re.compile(r"^\[\"?([^\]\".]+(?:\.[^\]\".]+)*?)\"?\]$", re.MULTILINE)
+_HEADER = re.compile(r"^\[(?:\"([^\"]+)\"|([\w-]+))\]$", re.MULTILINE)
+"""A table of the first level; `[name.words]` is a part of it."""
 
 
 def said(pair: object, language: Language) -> str:
@@ -48,28 +49,29 @@ def names(kind: Kind) -> tuple[str, ...]:
     """For pages the files; else every table, in the order of files."""
     if kind == "pages":
         return tuple(_raw(kind))
-    return tuple(name for text in _raw(kind).values() for name in _tables(text))
-
-
-def _tables(text: str) -> Iterator[str]:
-    for match in _HEADER.finditer(text):
-        if '"' in match[0] or "." not in match[1]:
-            yield match[1]
+    return tuple(_sections(kind))
 
 
 @cache
 def table(kind: Kind, name: str) -> Mapping[str, Any] | None:
     """One table of any file of a kind, None where there is none; the rest of its file is not parsed."""
-    quoted = re.escape(name)
-    section = re.compile(
-        rf"^\[\"?{quoted}\"?\]$.*?(?=^\[(?!\"?{quoted}\"?\.)|\Z)", re.MULTILINE | re.DOTALL
-    )
+    section = _sections(kind).get(name)
+    if section is None:
+        return None
+    value: Mapping[str, Any] = tomllib.loads(section)[name]
+    return value
+
+
+@cache
+def _sections(kind: Kind) -> Mapping[str, str]:
+    """Table → its text, with that of its parts (`[name.words]`); of two by one name the first."""
+    found: dict[str, str] = {}
     for text in _raw(kind).values():
-        match = section.search(text)
-        if match is not None:
-            value: Mapping[str, Any] = tomllib.loads(match[0])[name]
-            return value
-    return None
+        headers = [*_HEADER.finditer(text)]
+        ends = (*(header.start() for header in headers[1:]), len(text))
+        for header, end in zip(headers, ends, strict=True):
+            found.setdefault(header[1] or header[2], text[header.start() : end])
+    return found
 
 
 @cache

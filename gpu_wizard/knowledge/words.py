@@ -87,7 +87,19 @@ def fits(pattern: str, word: str) -> bool:
     """Whether a word is of a pattern; a lone `*` takes no option."""
     if pattern == "*":
         return not word.startswith("-") or word == "-"
-    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), word, re.DOTALL))
+    first, *rest = pattern.split("*")
+    if not rest:
+        return word == pattern
+    *middle, last = rest
+    at, end = len(first), len(word) - len(last)
+    if not (word.startswith(first) and word.endswith(last)):
+        return False
+    for part in middle:
+        found = word.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= end
 
 
 def meaning_of_file(path: str, language: Language = "en") -> str:
