@@ -214,8 +214,26 @@ def _status(commands: Commands) -> None:
         help="for one node; one that hangs is shown as unknown (default: 90)",
     )
     status.add_argument("--json", action="store_true", help="one JSON document instead of text")
+    _watch(status)
     status.add_argument(
         "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
+    )
+
+
+def _watch(status: argparse.ArgumentParser) -> None:
+    watch = status.add_argument_group("on a screen")
+    watch.add_argument(
+        "--watch", action="store_true", help="look again and again, on a screen; still read-only"
+    )
+    watch.add_argument(
+        "--every",
+        metavar="SECONDS",
+        type=float,
+        default=None,
+        help="with --watch: from one look to the next (default: 10, at least 1)",
+    )
+    watch.add_argument(
+        "--ascii", action="store_true", help="with --watch: draw the screens in ASCII alone"
     )
 
 

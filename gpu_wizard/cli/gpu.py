@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
 from gpu_wizard import __version__
-from gpu_wizard.cli.edges import READERS, Edges
+from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Edges, Given
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.engine.gpu_watch import GpuWatch
 from gpu_wizard.faces.gpu import GpuJson, GpuTable
@@ -47,10 +47,12 @@ def gpu(arguments: argparse.Namespace) -> Exit:
     return asyncio.run(_watch(arguments))
 
 
-async def connect_machine(entry: HostEntry, edges: Edges[HostReader, ClusterReader]) -> Machine:
+async def connect_machine(
+    entry: HostEntry, edges: Edges[HostReader, ClusterReader], given: Given = NOTHING_GIVEN
+) -> Machine:
     """One connection that carries questions and samples. Raises: UnreachableError, TrustError, AccessError."""
     if entry.host == LOCAL:
-        return Machine(local_reader(None, edges.ask), LocalTelemetry())
+        return Machine(local_reader(given.sudo, edges.ask), LocalTelemetry())
     made: list[SshTransport] = []
 
     async def remote(target: SshTarget, options: SshOptions) -> HostReader:
@@ -60,7 +62,7 @@ async def connect_machine(entry: HostEntry, edges: Edges[HostReader, ClusterRead
         known = Secrets()
         return SshReader(transport, Sudo(str(target), known, options.sudo_password), known)
 
-    host = await Edges(remote, _no_local, edges.cluster, edges.trust, edges.ask).host(entry)
+    host = await Edges(remote, _no_local, edges.cluster, edges.trust, edges.ask).host(entry, given)
     return Machine(host, RemoteTelemetry(made[0].open))
 
 

@@ -97,6 +97,11 @@ class Reach:
             if opened is not None and not isinstance(opened, WizardError):
                 await opened.close()
 
+    @property
+    def cluster(self) -> ClusterReader | None:
+        """The API that all share; None where no cluster is named."""
+        return self._cluster
+
     def berth(self, entry: NodeEntry) -> Berth:
         """One node, connected to when its turn comes."""
         spec = Spec(

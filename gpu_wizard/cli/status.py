@@ -26,6 +26,8 @@ from gpu_wizard.stages import LOOKED_AT
 def status(arguments: argparse.Namespace) -> Exit:
     """Look at every node. Raises: InputError: before anything was connected to."""
     setup = wanted(arguments)
+    if arguments.watch:
+        return _watched(setup, arguments)
     seen = asyncio.run(_look(setup, arguments))
     if arguments.json:
         from gpu_wizard.faces.status_json import document
@@ -42,6 +44,14 @@ def exit_of(seen: Sequence[NodeSeen]) -> Exit:
     return Exit.FAILED if "unknown" in states else Exit.DONE
 
 
+def _watched(setup: SetupFile, arguments: argparse.Namespace) -> Exit:
+    from gpu_wizard.cli.tui import wants_ascii
+    from gpu_wizard.cli.watch import watch
+
+    seen = watch(setup, arguments, ascii_only=wants_ascii(arguments.ascii))
+    return exit_of(seen) if seen else Exit.INTERRUPTED
+
+
 def wanted(arguments: argparse.Namespace) -> SetupFile:
     """The setup file, or one made of bare targets. Raises: InputError."""
     bare = (arguments.control_plane, arguments.kubeconfig, arguments.context, arguments.ask_sudo)
@@ -51,6 +61,7 @@ def wanted(arguments: argparse.Namespace) -> SetupFile:
         )
     if arguments.timeout <= 0:
         raise _usage("--timeout must be above zero.")
+    _check_watch(arguments)
     if arguments.setup:
         from gpu_wizard.journal.recording import read_setup
 
@@ -70,6 +81,21 @@ def wanted(arguments: argparse.Namespace) -> SetupFile:
         control_plane=control,
         cluster=ClusterEntry(arguments.kubeconfig, arguments.context),
     )
+
+
+def _check_watch(arguments: argparse.Namespace) -> None:
+    if not arguments.watch and (arguments.every is not None or arguments.ascii):
+        raise _usage("--every and --ascii go with --watch.")
+    if arguments.watch and arguments.json:
+        raise _usage("--watch is a screen; --json looks once. One of them.")
+    if arguments.every is not None and not arguments.every >= 1:
+        raise _usage("--every must be at least 1 second.")
+    if arguments.watch and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "no-terminal",
+            "status --watch needs a terminal.",
+            next_step="Without one, look once: gpu-wizard status, or gpu-wizard status --json.",
+        )
 
 
 def _usage(message: str) -> InputError:

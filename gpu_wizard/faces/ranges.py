@@ -10,7 +10,7 @@ def folded(names: Iterable[str]) -> str:
     """The names in natural order, those that differ in one number alone put together."""
     groups: dict[tuple[str, str], list[str]] = {}
     single: list[str] = []
-    for name in sorted(set(names), key=_natural):
+    for name in sorted(set(names), key=natural):
         match = re.fullmatch(r"(.*\D|)(\d+)(\D*)", name)
         if match is None:
             single.append(name)
@@ -38,7 +38,7 @@ def _follows(number: str, after: str) -> bool:
     return grows and int(after) == int(number) + 1
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Numbers by their value: node-9 before node-10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -1,0 +1,105 @@
+"""`status --watch`: readers put together for a screen, their connections held from look to look."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Given
+from gpu_wizard.cli.gpu import connect_machine
+from gpu_wizard.cli.keyring import prompt
+from gpu_wizard.cli.reach import Reach, passwords
+from gpu_wizard.engine.fleet import Fleet, NodeSeen
+from gpu_wizard.engine.gpu_watch import GpuWatch
+from gpu_wizard.engine.shared import BOUND_SECONDS
+from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.watching.app import WatchApp
+from gpu_wizard.faces.tui.watching.view import Eyes
+from gpu_wizard.model.ports import ClusterReader, TelemetrySource
+from gpu_wizard.model.sample import Sample
+from gpu_wizard.model.setup_file import HostEntry, SetupFile
+from gpu_wizard.stages import LOOKED_AT
+
+EVERY_SECONDS = 10.0
+
+
+def watch(
+    setup: SetupFile, arguments: argparse.Namespace, *, ascii_only: bool
+) -> tuple[NodeSeen, ...]:
+    """Watch until a person quits; what was seen last, empty where nothing was. Raises: InputError."""
+    return asyncio.run(_watch(setup, arguments, ascii_only))
+
+
+async def _watch(
+    setup: SetupFile, arguments: argparse.Namespace, ascii_only: bool
+) -> tuple[NodeSeen, ...]:
+    given = await passwords(setup, prompt, once=arguments.ask_sudo)
+    async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
+        await outlook.reach.begin()
+        app = WatchApp(
+            [node.name for node in setup.nodes],
+            Eyes(outlook.fleet.look, outlook.telemetry),
+            every_seconds=arguments.every or EVERY_SECONDS,
+            setup=setup.path,
+            language=arguments.lang,
+            look=Look(ascii_only=ascii_only),
+            plain="NO_COLOR" in os.environ,
+        )
+        await app.run_async()
+    if app.failure is not None:
+        raise app.failure
+    return tuple(app.view.sight.seen.values())
+
+
+class Outlook:
+    """What a watch looks with: readers alone."""
+
+    def __init__(
+        self, setup: SetupFile, given: Mapping[HostEntry, Given], deadline_seconds: float
+    ) -> None:
+        """`given`: passwords that were typed; `deadline_seconds`: for one node and look."""
+        self._setup, self._given = setup, given
+        self.reach = Reach(setup, READERS, given, min(BOUND_SECONDS, deadline_seconds / 4))
+        self.fleet = Fleet(
+            [self.reach.berth(node) for node in setup.nodes],
+            LOOKED_AT,
+            deadline_seconds=deadline_seconds,
+            keep_open=True,
+        )
+
+    def telemetry(self, node: str) -> TelemetrySource:
+        """Samples of a node's cards."""
+        entry = next(one.host for one in self._setup.nodes if one.name == node)
+        return _Cards(entry, self._given.get(entry, NOTHING_GIVEN), self.reach.cluster)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.fleet.close()
+        await self.reach.close()
+
+
+class _Cards:
+    """A telemetry source: samples travel on a connection of their own, pods come from the common one."""
+
+    def __init__(self, entry: HostEntry, given: Given, cluster: ClusterReader | None) -> None:
+        self._entry, self._given, self._cluster = entry, given, cluster
+
+    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
+        """Samples until closed. Raises: UnreachableError, TrustError, AccessError, InputError."""
+        edges = replace(READERS, ask=_nobody)
+        machine = await connect_machine(self._entry, edges, self._given)
+        try:
+            watch = GpuWatch(machine.source, machine.host, self._cluster)
+            async with aclosing(watch.samples(every_seconds)) as samples:
+                async for sample in samples:
+                    yield sample
+        finally:
+            await machine.host.close()
+
+
+async def _nobody(_purpose: str) -> None:
+    """Nobody is asked while a screen is shown: what had to be typed was asked before."""

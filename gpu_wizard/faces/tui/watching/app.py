@@ -1,0 +1,179 @@
+"""The watch: looks at all nodes every so many seconds, and shows what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.scrollbar import ScrollBar
+from textual.timer import Timer
+
+from gpu_wizard.engine.fleet import NodeSeen
+from gpu_wizard.faces.tui import themes
+from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.screens.dialogs import Dialog
+from gpu_wizard.faces.tui.themes import PlainBars
+from gpu_wizard.faces.tui.watching import rows
+from gpu_wizard.faces.tui.watching.board import BoardScreen
+from gpu_wizard.faces.tui.watching.commands import Everything
+from gpu_wizard.faces.tui.watching.keys import key_lines
+from gpu_wizard.faces.tui.watching.node import NodeScreen
+from gpu_wizard.faces.tui.watching.sight import Sight
+from gpu_wizard.faces.tui.watching.view import CursorMoved, Eyes, NodeWanted, View
+from gpu_wizard.faces.tui.watching.watch_screen import WatchScreen
+from gpu_wizard.faces.tui.widgets.buttons import Action
+from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.knowledge.texts import Language
+
+PAINT_SECONDS = 0.1
+STILL: timedelta = timedelta(seconds=2)
+"""How long rows keep their places after the cursor was moved."""
+
+
+class WatchApp(App[int]):
+    """Read-only: what it is given can look and sample, and nothing else."""
+
+    CSS_PATH = "../app.tcss"
+    TITLE = "gpu-wizard"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Everything}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", priority=True, show=False),
+        Binding("q,й,ctrl+q", "leave", show=False),
+        Binding("question_mark,comma,f1", "help", show=False),
+        Binding("f2", "language", show=False),
+        Binding("r,к", "refresh", show=False),
+        Binding("escape", "back", show=False),
+    ]
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        eyes: Eyes,
+        *,
+        every_seconds: float,
+        setup: str = "",
+        language: Language = "en",
+        look: Look | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        plain: bool = False,
+    ) -> None:
+        """`names`: of all nodes. `plain`: without colours."""
+        super().__init__(ansi_color=True if plain else None)
+        themes.register(self, plain=plain)
+        if look is not None and look.ascii_only:
+            self.add_class("-ascii")
+        self._bars = ScrollBar.renderer
+        sight = Sight(names, rows.matches)
+        self.view = View(look or Look(), Words(language), now, sight, eyes, setup)
+        self.failure: BaseException | None = None
+        self._every = every_seconds
+        self._wanted = asyncio.Event()
+        self._moved_at: datetime | None = None
+        self._painting: Timer | None = None
+
+    def on_mount(self) -> None:
+        """The nodes, or the only one; then look."""
+        if self.has_class("-ascii"):
+            ScrollBar.renderer = PlainBars
+        names = self.view.sight.names
+        single = len(names) == 1
+        self.push_screen(NodeScreen(self.view, names[0]) if single else BoardScreen(self.view))
+        self.run_worker(self._watch(), group="watch", exit_on_error=True)
+
+    def on_unmount(self) -> None:
+        """Scrollbars as they were."""
+        ScrollBar.renderer = self._bars
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            self._wanted.clear()
+            self.view.is_looking = True
+            await self.view.eyes.look(self._arrived)
+            self.view.is_looking = False
+            self.view.sight.finished(self.view.now())
+            self._sort()
+            left = self._every - (loop.time() - began)
+            await self._until_wanted(max(0.0, left))
+
+    async def _until_wanted(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+
+    async def _arrived(self, seen: NodeSeen) -> None:
+        self.view.sight.arrived(seen, self.view.now())
+        self.changed()
+
+    def _sort(self) -> None:
+        """Once a refresh; later, where a person moves among the rows."""
+        moved = self._moved_at
+        if moved is not None and self.view.now() - moved < STILL:
+            self.set_timer(STILL.total_seconds(), self._sort)
+            return
+        self.view.sight.sort()
+        self.changed()
+        if isinstance(self.screen, BoardScreen):
+            self.call_after_refresh(self.screen.show_cursor)
+
+    def changed(self) -> None:
+        """Paint soon: ten times a second at most."""
+        if self._painting is None and self.is_running:
+            self._painting = self.set_timer(PAINT_SECONDS, self.paint)
+
+    def paint(self) -> None:
+        """Draw what changed."""
+        self._painting = None
+        if isinstance(self.screen, WatchScreen):
+            self.screen.paint()
+
+    def on_cursor_moved(self, _message: CursorMoved) -> None:
+        """Rows stay where they are for a moment."""
+        self._moved_at = self.view.now()
+
+    def on_node_wanted(self, message: NodeWanted) -> None:
+        """Open a node."""
+        self.view.chosen = message.node
+        self.push_screen(NodeScreen(self.view, message.node))
+
+    def action_refresh(self) -> None:
+        """Look again now; a node whose samples had ended is sampled anew."""
+        self._wanted.set()
+        if isinstance(self.screen, NodeScreen) and self.screen.panel.history.failure:
+            self.screen.sample()
+
+    async def action_back(self) -> None:
+        """Esc: close what is on top; never quits."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_language(self) -> None:
+        """English or Russian, everything at once."""
+        self.view.words = Words("ru" if self.view.words.language == "en" else "en")
+        self.paint()
+
+    def action_help(self) -> None:
+        """The keys and the signs."""
+        if isinstance(self.screen, Dialog):
+            return
+        words = self.view.words
+        close = Action("close", words("button.close"), "primary")
+        self.push_screen(Dialog(words("help.title"), key_lines(self.view), [close], escape="close"))
+
+    def action_leave(self) -> None:
+        """Quit."""
+        self.exit(0)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug: nothing of it is printed here; the command line writes the report."""
+        self.failure = self.failure or error
+        self._return_code = 1
+        self._close_messages_no_wait()

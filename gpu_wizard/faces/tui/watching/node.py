@@ -1,0 +1,223 @@
+"""One node: found of all stages, versions, and its cards live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widget import Widget
+
+from gpu_wizard.engine.fleet import NodeSeen
+from gpu_wizard.faces.tui.drawing.gpu import Panel, age_text
+from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Part
+from gpu_wizard.faces.tui.telemetry_view import WINDOWS, History
+from gpu_wizard.faces.tui.watching import opened
+from gpu_wizard.faces.tui.watching.view import View
+from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
+from gpu_wizard.faces.tui.widgets.bars import Hint
+from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
+from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.ports import TelemetrySource
+from gpu_wizard.model.sample import Sample
+
+EVERY_SECONDS = 1.0
+VIEWS = ("stages", "versions", "cards")
+
+
+class NodeScreen(WatchScreen):
+    """Samples come while it is open, and stop when it closes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k,л", "move(-1)", show=False),
+        Binding("down,j,о", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("left,shift+tab", "view(-1)", show=False),
+        Binding("right,tab", "view(1)", show=False),
+        Binding("g,п", "cards", show=False),
+        Binding("m,ь", "mig", show=False),
+        Binding("h,р", "history", show=False),
+        Binding("left_square_bracket,х", "node(-1)", show=False),
+        Binding("right_square_bracket,ъ", "node(1)", show=False),
+    ]
+
+    def __init__(self, view: View, node: str, history: History | None = None) -> None:
+        """`history`: samples that are known already."""
+        super().__init__(view)
+        self.node = node
+        self.panel = Panel(history or History())
+        self.shown = VIEWS[0]
+
+    def body(self) -> Iterator[Widget]:
+        """The verdict above; below one of three views, on a wide screen all."""
+        with Vertical(id="node"):
+            yield Drawn(self._verdict, id="node-verdict")
+            yield Drawn(self._tabs, id="node-views")
+            with Horizontal(id="node-panes"):
+                with VerticalScroll(id="node-stages", can_focus=False):
+                    yield Drawn(self._stages)
+                with Vertical(id="node-right"):
+                    with VerticalScroll(id="node-versions", can_focus=False):
+                        yield Drawn(self._title_of("versions"), classes="wide-title")
+                        yield Drawn(self._versions)
+                    with VerticalScroll(id="node-cards", can_focus=False):
+                        yield Drawn(self._title_of("cards"), classes="wide-title")
+                        yield Drawn(self._cards)
+
+    def on_mount(self) -> None:
+        """Begin to sample."""
+        self.add_class(f"-view-{self.shown}")
+        self.sample()
+
+    @property
+    def seen(self) -> NodeSeen | None:
+        """The last look at this node."""
+        return self.view.sight.seen.get(self.node)
+
+    def sample(self) -> None:
+        """Begin to sample, anew where it had ended."""
+        make = self.view.eyes.telemetry
+        if make is None:
+            self.panel.history.failure = self.view.words("gpu.no-source")
+            return
+        self.run_worker(self._sample(make(self.node)), group="telemetry", exclusive=True)
+
+    async def _sample(self, source: TelemetrySource) -> None:
+        history = self.panel.history
+        try:
+            samples: AsyncIterator[Sample] = source.samples(EVERY_SECONDS)
+            async with aclosing(samples):  # type: ignore[type-var]  # sources are generators
+                async for sample in samples:
+                    history.add(sample, self.view.now())
+                    self.paint()
+        except WizardError as error:
+            history.failure = str(error)
+        except asyncio.CancelledError:
+            raise
+        self.paint()
+
+    def title_parts(self) -> list[Part]:
+        """The node's names."""
+        parts: list[Part] = [(self.node, BODY)]
+        if self.seen is not None and self.seen.kubernetes_node not in ("", self.node):
+            parts.append((f" ({self.seen.kubernetes_node})", MUTED))
+        return parts
+
+    def hints(self) -> Sequence[Hint]:
+        """The keys."""
+        several = len(self.view.sight.names) > 1
+        return (
+            Hint("←→", "key.view"),
+            Hint("↑↓", "key.card" if self._chooses_card else "watch.scroll"),
+            Hint("g", "key.gpu", "screen.cards"),
+            *((Hint("[ ]", "key.node"),) if several else ()),
+            Hint("r", "key.refresh", "app.refresh"),
+            *((Hint("Esc", "key.back", "app.back"),) if several else ()),
+            HELP,
+            QUIT,
+        )
+
+    @property
+    def _chooses_card(self) -> bool:
+        latest = self.panel.history.latest
+        return self.shown == "cards" and latest is not None and len(latest.gpus) > 2
+
+    def action_move(self, by: int) -> None:
+        """Another card where there are many; else the view scrolls."""
+        latest = self.panel.history.latest
+        if not self._chooses_card or latest is None:
+            self._pane().scroll_relative(y=by, animate=False)
+            return
+        p = self.panel
+        chosen = max(0, min(len(latest.gpus) - 1, p.chosen + by))
+        self._show_panel(Panel(p.history, chosen, p.minutes, p.mig))
+
+    def action_page(self, by: int) -> None:
+        """A screenful on."""
+        pane = self._pane()
+        pane.scroll_relative(y=by * max(1, pane.size.height - 1), animate=False)
+
+    def action_view(self, by: int) -> None:
+        """The next view."""
+        self._show_view(VIEWS[(VIEWS.index(self.shown) + by) % len(VIEWS)])
+
+    def action_cards(self) -> None:
+        """The cards, or back to the stages."""
+        self._show_view("stages" if self.shown == "cards" else "cards")
+
+    def action_mig(self) -> None:
+        """MIG instances shown or not."""
+        p = self.panel
+        self._show_panel(Panel(p.history, p.chosen, p.minutes, not p.mig))
+
+    def action_history(self) -> None:
+        """1, 10 or 60 minutes."""
+        p = self.panel
+        minutes = WINDOWS[(WINDOWS.index(p.minutes) + 1) % len(WINDOWS)]
+        self._show_panel(Panel(p.history, p.chosen, minutes, p.mig))
+
+    def action_node(self, by: int) -> None:
+        """The node before or after, in the order of the table."""
+        order = self.view.sight.order
+        self.node = order[(order.index(self.node) + by) % len(order)]
+        self.view.chosen = self.node
+        self.panel = Panel(History())
+        self._pane().scroll_home(animate=False)
+        self.sample()
+        self.paint()
+
+    def _show_view(self, name: str) -> None:
+        self.remove_class(f"-view-{self.shown}")
+        self.shown = name
+        self.add_class(f"-view-{name}")
+        self.call_after_refresh(self.paint)
+
+    def _show_panel(self, panel: Panel) -> None:
+        self.panel = panel
+        self.paint()
+
+    def _pane(self) -> VerticalScroll:
+        return self.query_one(f"#node-{self.shown}", VerticalScroll)
+
+    def _verdict(self, width: int) -> list[Line]:
+        return opened.verdict_lines(self.seen, self.view.setup, self.view.pen(width))
+
+    def _tabs(self, width: int) -> list[Line]:
+        """The views' names; on a wide screen, where all are seen, that of the left one."""
+        words, look = self.view.words, self.view.look
+        if self.has_class("-wide"):
+            return [look.line((words("watch.stages"), self._style("stages")))]
+        parts: list[Part] = []
+        for name in VIEWS:
+            title = words(f"watch.{name}")
+            shown = f"[{title}]" if name == self.shown else f" {title} "
+            parts += [(shown, STRONG if name == self.shown else MUTED), ("  ", BODY)]
+        return [look.ends(width, parts, [self._age()])]
+
+    def _title_of(self, name: str) -> Draw:
+        def draw(width: int) -> list[Line]:
+            title: Part = (self.view.words(f"watch.{name}"), self._style(name))
+            right = [self._age()] if name == "cards" else []
+            return [self.view.look.ends(width, [title], right), self.view.look.line("")]
+
+        return draw
+
+    def _style(self, name: str) -> str:
+        return f"{HEADING} underline" if name == self.shown else HEADING
+
+    def _age(self) -> Part:
+        return age_text(self.panel, self.view.pen(80))
+
+    def _stages(self, width: int) -> list[Line]:
+        return opened.stage_lines(self.seen, self.view.pen(width))
+
+    def _versions(self, width: int) -> list[Line]:
+        return opened.version_lines(self.seen, self.view.pen(width))
+
+    def _cards(self, width: int) -> list[Line]:
+        room = self.query_one("#node-cards").size.height or 20
+        return opened.card_lines(self.seen, self.panel, self.view.pen(width), room)
