@@ -133,7 +133,7 @@ def _settled(item: JsonObject) -> bool:
 
 def _term_holds(term: JsonObject, name: str, labels: Mapping[str, str]) -> bool:
     expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
-    by_labels = all(_expression_holds(e, labels.get(e["key"])) for e in expressions)
+    by_labels = all(_expression_holds(e, labels.get(e.get("key", ""))) for e in expressions)
     return (
         bool(expressions or fields)
         and by_labels
@@ -143,7 +143,7 @@ def _term_holds(term: JsonObject, name: str, labels: Mapping[str, str]) -> bool:
 
 def _expression_holds(expression: JsonObject, value: str | None) -> bool:
     values = expression.get("values") or ()
-    match expression["operator"]:
+    match expression.get("operator"):
         case "In":
             return value in values
         case "NotIn":

@@ -208,12 +208,18 @@ class Probe(Generic[A, T]):
         return self.ask if isinstance(self.ask, Ask) else self.ask(spec)
 
     def read(self, answer: object) -> Fact[T]:
-        """The fact in an answer; what could not be asked stays `Unknown`, None is `Absent`."""
+        """The fact in an answer; what could not be asked stays `Unknown`, None is `Absent`.
+
+        An answer of another shape than its source describes is `Unknown("unreadable")`: it spoils this fact alone.
+        """
         if isinstance(answer, Unknown):
             return answer
         if answer is None:
             return ABSENT
-        return self.parse(cast(Any, answer))
+        try:
+            return self.parse(cast(Any, answer))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            return Unknown("unreadable", f"{self.id}: {type(error).__name__}: {error}"[:200])
 
 
 AnyProbe: TypeAlias = Probe[Any, Any]
