@@ -188,11 +188,11 @@ class Driver:
         """Make device nodes as nvidia-modprobe does for loaded modules."""
         if "nvidia" in self.modules:
             for card in self.cards:
-                self.files.write(f"/dev/nvidia{card.minor}", b"", mode=0o666)
-            self.files.write("/dev/nvidiactl", b"", mode=0o666)
+                self.files.device(f"/dev/nvidia{card.minor}", (195, card.minor))
+            self.files.device("/dev/nvidiactl", (195, 255))
         if uvm and "nvidia_uvm" in self.modules:
-            self.files.write("/dev/nvidia-uvm", b"", mode=0o666)
-            self.files.write("/dev/nvidia-uvm-tools", b"", mode=0o666)
+            self.files.device("/dev/nvidia-uvm", (508, 0))
+            self.files.device("/dev/nvidia-uvm-tools", (508, 1))
 
     def show(self) -> None:
         """Write /proc and /sys for what is loaded."""

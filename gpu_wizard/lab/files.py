@@ -94,6 +94,10 @@ class FileTree:
         node = self._view.look(path)
         node.mode, node.source, node.sink, node.device = mode, source, sink, device
 
+    def device(self, path: str, numbers: tuple[int, int], *, mode: int = 0o666) -> None:
+        """Make a character device of these numbers, major and minor, that gives nothing."""
+        self.made(path, bytes, mode=mode, device=numbers)
+
     def limit(self, free_bytes: int | None) -> None:
         """Let files grow by that many bytes in all, then ENOSPC; None: no limit."""
         with self.tree.lock:

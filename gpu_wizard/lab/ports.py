@@ -91,6 +91,9 @@ class Files(Protocol):
     def link(self, target: str, path: str) -> None:
         """Make `path` a symbolic link to `target`."""
 
+    def device(self, path: str, numbers: tuple[int, int], *, mode: int = 0o666) -> None:
+        """Make a character device of these numbers, major and minor, that gives nothing."""
+
 
 class Computer(Protocol):
     """A machine that can be logged in to: what `shell.py` and `sshd.py` need to know of it."""
@@ -164,7 +167,9 @@ class Worker(Protocol):
     @property
     def default_handler(self) -> str: ...
 
-    def visible(self, handler: str, allocated: tuple[str, ...] | None, image_asks_all: bool) -> Visible:
+    def visible(
+        self, handler: str, allocated: tuple[str, ...] | None, image_asks_all: bool
+    ) -> Visible:
         """What a container sees under `handler`.
 
         `allocated`: UUIDs that the device plugin gave it, None when it asked for none;

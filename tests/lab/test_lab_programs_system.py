@@ -47,6 +47,7 @@ def gpu_machine() -> Bench:
         ("cat /sys/bus/pci/devices/0000:01:00.0/vendor", "0x10de\n", 0),
         ("basename $(readlink /sys/bus/pci/devices/0000:01:00.0/driver)", "nvidia\n", 0),
         ("ls /dev/nvidia*", "/dev/nvidia-uvm\n/dev/nvidia-uvm-tools\n/dev/nvidia0\n/dev/nvidiactl\n", 0),
+        ("ls -l /dev/nvidiactl | cut -c 1", "c\n", 0),
         ("nvidia-smi -L | sed 's/ (.*//'", "GPU 0: NVIDIA RTX A6000\n", 0),
         (
             "nvidia-smi --query-gpu=index,name,driver_version,memory.total,mig.mode.current,"
