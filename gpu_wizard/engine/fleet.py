@@ -87,22 +87,31 @@ class Fleet:
         readings = _Readings()
         self._members = [_Member(berth, stages, deadline_seconds, readings) for berth in berths]
         self._at_once, self._keep_open = at_once, keep_open
+        self._in_hand: set[_Member] = set()
 
     async def look(self, arrived: Arrived, show: Show = _unheard) -> tuple[NodeSeen, ...]:
-        """Look at all; in the order of the berths. `arrived` hears of each as soon as it is known."""
+        """Look at all; in the order of the berths. `arrived` hears of each as soon as it is known.
+
+        A node that an earlier look still waits for is left to that one: it does not keep the others waiting.
+        """
         turns = asyncio.Semaphore(self._at_once)
+        members = [member for member in self._members if member not in self._in_hand]
+        self._in_hand.update(members)
 
         async def one(member: _Member) -> NodeSeen:
-            async with turns:
-                seen = await member.look(show)
-                if not self._keep_open:
-                    await member.close()
+            try:
+                async with turns:
+                    seen = await member.look(show)
+                    if not self._keep_open:
+                        await member.close()
+            finally:
+                self._in_hand.discard(member)
             await arrived(seen)
             return seen
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(member)) for member in self._members]
+                tasks = [group.create_task(one(member)) for member in members]
         except BaseExceptionGroup as errors:
             # Who listens has gone (a closed pipe), or a bug: what came first says it.
             raise errors.exceptions[0] from errors

@@ -8,6 +8,8 @@ from typing import TypeAlias
 from rich.cells import cell_len
 from textual.content import Content
 
+from gpu_wizard.faces.wording import printable
+
 Part: TypeAlias = "str | tuple[str, str]"
 Line: TypeAlias = Content
 
@@ -89,9 +91,11 @@ class Look:
         return (_ASCII_GLYPHS if self.ascii_only else GLYPHS)[state]
 
     def line(self, *parts: Part) -> Line:
-        """One line of styled parts."""
+        """One line of styled parts. What a machine said must not steer the terminal."""
         shown = [
-            self.text(part) if isinstance(part, str) else (self.text(part[0]), part[1])
+            self.text(printable(part))
+            if isinstance(part, str)
+            else (self.text(printable(part[0])), part[1])
             for part in parts
         ]
         return Content.assemble(*shown)
