@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+
+from textual.pilot import Pilot
 
 from gpu_wizard.engine.fleet import Arrived, NodeSeen
 from gpu_wizard.faces.tui.look import Look
@@ -14,14 +17,15 @@ from gpu_wizard.facts.overview import Overview, Owner
 from gpu_wizard.facts.versions import version_table
 from gpu_wizard.model.errors import UnreachableError
 from gpu_wizard.model.events import StageAssessed
+from gpu_wizard.model.ports import TelemetrySource
 from gpu_wizard.model.stage import Assessment, Found, blocked, done, needed, unknown, waiting
 from gpu_wizard.stages import LOOKED_AT
 
 CHAIN = [stage.id for stage in LOOKED_AT]
 AT = datetime.fromisoformat("2026-11-26T14:03:20+00:00")
 _FOUND = (
-    Found("found.node", "gpu-node-4, Ready", "done"),
-    Found("found.service", "k3s-agent: active", "done"),
+    Found("join.node", "Ready", "done"),
+    Found("join.unit", "k3s-agent.service, active", "done"),
 )
 
 
@@ -46,7 +50,10 @@ def node(name: str, cards: int = 8, ctk: str = "1.20.0", **judged: Assessment) -
     }
     glance = Overview(
         versions=version_table(found, "v1.34.3+k3s1"),  # type: ignore[arg-type]  # components by name
-        cards=tuple(Gpu(at, "NVIDIA H200", f"GPU-3f1c{at:04}", memory_bytes=150754820096) for at in range(cards)),
+        cards=tuple(
+            Gpu(at, "NVIDIA H200", f"GPU-3f1c{at:04}", memory_bytes=150754820096)
+            for at in range(cards)
+        ),
         owners=(Owner("nfd"),),
         allocatable={"nvidia.com/gpu": 0 if judged else cards},
     )
@@ -73,20 +80,35 @@ def broken(name: str) -> NodeSeen:
         2,
         "",
         toolkit=needed("toolkit.missing", want="1.20.0"),
-        runtime=waiting("waiting.earlier"),
-        proof=waiting("waiting.earlier"),
+        runtime=waiting("runtime.join-first"),
+        proof=waiting("proof.no-node", node=name),
     )
 
 
 def hidden(name: str) -> NodeSeen:
     """Only a person can solve it, and the toolkit is old."""
-    return node(name, 1, "1.17.4", runtime=blocked("runtime.template-hides", path="/var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl"))
+    return node(
+        name,
+        1,
+        "1.17.4",
+        runtime=blocked(
+            "runtime.template-hides",
+            path="/var/lib/rancher/k3s/agent/etc/containerd/config.toml.tmpl",
+        ),
+    )
 
 
 def ten() -> list[NodeSeen]:
     """Ten nodes, three of them not done."""
     done_ones = [node(f"gpu-node-{n}") for n in (1, 2, 3, 5, 6, 8)]
-    return [*done_ones[:3], broken("gpu-node-4"), *done_ones[3:], hidden("gpu-node-7"), silent("edge-2"), node("k3s-1", 1)]
+    return [
+        *done_ones[:3],
+        broken("gpu-node-4"),
+        *done_ones[3:],
+        hidden("gpu-node-7"),
+        silent("edge-2"),
+        node("k3s-1", 1),
+    ]
 
 
 def two_hundred() -> list[NodeSeen]:
@@ -114,27 +136,45 @@ class Clock:
 
 
 class Looks:
-    """What each look sees, one after the other; the last again and again."""
+    """What each look sees, one after the other; the last again and again. `stopped`: no look ends."""
 
-    def __init__(self, *looks: Sequence[NodeSeen]) -> None:
-        self.looks, self.count = looks, 0
+    def __init__(self, *looks: Sequence[NodeSeen], stopped: bool = False) -> None:
+        self.looks, self.count, self.stopped = looks, 0, stopped
 
     async def look(self, arrived: Arrived) -> tuple[NodeSeen, ...]:
         seen = self.looks[min(self.count, len(self.looks) - 1)]
+        while self.stopped:
+            await asyncio.sleep(0.05)
         for one in seen:
             await arrived(one)
         self.count += 1
         return tuple(seen)
 
 
-def watch_app(looks: Looks, *, ascii_only: bool = False, plain: bool = False, clock: Clock | None = None) -> WatchApp:
+def watch_app(
+    looks: Looks,
+    *,
+    ascii_only: bool = False,
+    plain: bool = False,
+    clock: Clock | None = None,
+    telemetry: Callable[[str], TelemetrySource] | None = None,
+) -> WatchApp:
     """The watch over these looks, which come at `r` alone after the first."""
     return WatchApp(
         [one.node for one in looks.looks[0]],
-        Eyes(looks.look),
+        Eyes(looks.look, telemetry),
         every_seconds=3600,
         setup="setup.toml",
         look=Look(ascii_only=ascii_only),
         now=clock or Clock(),
         plain=plain,
     )
+
+
+async def drawn(pilot: Pilot[int]) -> None:
+    """Until what came is on the screen."""
+    app = pilot.app
+    assert isinstance(app, WatchApp)
+    await pilot.pause(0.05)
+    app.paint()
+    await pilot.pause()

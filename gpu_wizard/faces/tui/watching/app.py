@@ -90,24 +90,20 @@ class WatchApp(App[int]):
         ScrollBar.renderer = self._bars
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
+        """A look every so often, also while an earlier one waits for a node that hangs."""
         while True:
-            began = loop.time()
             self._wanted.clear()
-            self.view.is_looking = True
-            await self.view.eyes.look(self._arrived)
-            self.view.is_looking = False
+            self.run_worker(self._look(), group="look", exit_on_error=True)
+            try:
+                async with asyncio.timeout(self._every):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        if await self.view.eyes.look(self._arrived):
             self.view.sight.finished(self.view.now())
             self._sort()
-            left = self._every - (loop.time() - began)
-            await self._until_wanted(max(0.0, left))
-
-    async def _until_wanted(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wanted.wait()
-        except TimeoutError:
-            return
 
     async def _arrived(self, seen: NodeSeen) -> None:
         self.view.sight.arrived(seen, self.view.now())

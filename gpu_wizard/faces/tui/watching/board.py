@@ -47,12 +47,12 @@ class BoardScreen(WatchScreen):
             yield Drawn(self._head, id="board-head")
             with VerticalScroll(id="board-rows", can_focus=False):
                 yield Drawn(self._rows)
+            yield Drawn(self._detail, id="board-detail")
             with Vertical(id="board-events"):
                 yield Drawn(self._events)
 
     def above_footer(self) -> Iterator[Widget]:
-        """The chosen node, and what changed last or the field of the filter in the same row."""
-        yield Drawn(self._detail, id="board-detail")
+        """What changed last, or the field of the filter in the same row."""
         yield from super().above_footer()
         yield Input(id="filter", compact=True)
 
@@ -99,8 +99,10 @@ class BoardScreen(WatchScreen):
         """Bring the chosen row into sight."""
         cursor, choices = self.view.cursor, self.view.sight.rows().choices
         if cursor is not None:
-            region = Region(0, choices.index(cursor), 1, 1)
-            self.query_one("#board-rows", VerticalScroll).scroll_to_region(region, animate=False)
+            pane = self.query_one("#board-rows", VerticalScroll)
+            below = pane.size.height if cursor == FOLD else 1
+            region = Region(0, choices.index(cursor), 1, below)
+            pane.scroll_to_region(region, animate=False)
 
     def action_enter(self) -> None:
         """Open the node, or unfold the ranges."""

@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.tui.drawing.gpu import Panel, age_text
-from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Part
+from gpu_wizard.faces.tui.look import BODY, MUTED, STRONG, Line, Part
 from gpu_wizard.faces.tui.telemetry_view import WINDOWS, History
 from gpu_wizard.faces.tui.watching import opened
 from gpu_wizard.faces.tui.watching.view import View
@@ -58,15 +58,17 @@ class NodeScreen(WatchScreen):
             yield Drawn(self._verdict, id="node-verdict")
             yield Drawn(self._tabs, id="node-views")
             with Horizontal(id="node-panes"):
-                with VerticalScroll(id="node-stages", can_focus=False):
-                    yield Drawn(self._stages)
+                with Vertical(id="node-left"):
+                    yield from self._pane_of("stages", self._stages)
                 with Vertical(id="node-right"):
-                    with VerticalScroll(id="node-versions", can_focus=False):
-                        yield Drawn(self._title_of("versions"), classes="wide-title")
-                        yield Drawn(self._versions)
-                    with VerticalScroll(id="node-cards", can_focus=False):
-                        yield Drawn(self._title_of("cards"), classes="wide-title")
-                        yield Drawn(self._cards)
+                    yield from self._pane_of("versions", self._versions)
+                    yield from self._pane_of("cards", self._cards)
+
+    def _pane_of(self, name: str, draw: Draw) -> Iterator[Widget]:
+        """A view with its title, which shows where all views do."""
+        yield Drawn(self._title_of(name), classes="title")
+        with VerticalScroll(id=f"node-{name}", can_focus=False):
+            yield Drawn(draw)
 
     def on_mount(self) -> None:
         """Begin to sample."""
@@ -115,8 +117,8 @@ class NodeScreen(WatchScreen):
             Hint("↑↓", "key.card" if self._chooses_card else "watch.scroll"),
             Hint("g", "key.gpu", "screen.cards"),
             *((Hint("[ ]", "key.node"),) if several else ()),
-            Hint("r", "key.refresh", "app.refresh"),
             *((Hint("Esc", "key.back", "app.back"),) if several else ()),
+            Hint("r", "key.refresh", "app.refresh"),
             HELP,
             QUIT,
         )
@@ -187,27 +189,20 @@ class NodeScreen(WatchScreen):
         return opened.verdict_lines(self.seen, self.view.setup, self.view.pen(width))
 
     def _tabs(self, width: int) -> list[Line]:
-        """The views' names; on a wide screen, where all are seen, that of the left one."""
-        words, look = self.view.words, self.view.look
-        if self.has_class("-wide"):
-            return [look.line((words("watch.stages"), self._style("stages")))]
-        parts: list[Part] = []
-        for name in VIEWS:
-            title = words(f"watch.{name}")
-            shown = f"[{title}]" if name == self.shown else f" {title} "
-            parts += [(shown, STRONG if name == self.shown else MUTED), ("  ", BODY)]
-        return [look.ends(width, parts, [self._age()])]
+        """The views' names, the one shown in brackets."""
+        parts = [part for name in VIEWS for part in (self._name_of(name), ("  ", BODY))]
+        return [self.view.look.ends(width, parts, [self._age()])]
+
+    def _name_of(self, name: str) -> Part:
+        title = self.view.words(f"watch.{name}")
+        return (f"[{title}]", STRONG) if name == self.shown else (f" {title} ", MUTED)
 
     def _title_of(self, name: str) -> Draw:
         def draw(width: int) -> list[Line]:
-            title: Part = (self.view.words(f"watch.{name}"), self._style(name))
             right = [self._age()] if name == "cards" else []
-            return [self.view.look.ends(width, [title], right), self.view.look.line("")]
+            return [self.view.look.ends(width, [self._name_of(name)], right)]
 
         return draw
-
-    def _style(self, name: str) -> str:
-        return f"{HEADING} underline" if name == self.shown else HEADING
 
     def _age(self) -> Part:
         return age_text(self.panel, self.view.pen(80))

@@ -14,6 +14,7 @@ from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
     MUTED,
+    RISK,
     STRONG,
     STYLES,
     Line,
@@ -26,9 +27,8 @@ from gpu_wizard.faces.tui.words import Words
 
 WIDE = 120
 _STAGES = 9
-_VERSIONS = (("k3s", 14), ("driver", 12), ("toolkit", 8), ("device-plugin", 8))
+_VERSIONS = (("k3s", 14), ("driver", 11), ("toolkit", 8), ("device-plugin", 8))
 """Columns that a wide screen adds, and their cells."""
-_GPU_CELLS = 9
 
 
 def head_line(sight: Sight, pen: Pen) -> Line:
@@ -37,7 +37,7 @@ def head_line(sight: Sight, pen: Pen) -> Line:
     name = words.of("word", "status.node").ljust(_name_cells(sight, pen))
     state = words.of("word", "status.state").ljust(_state_cells(words))
     left = f"   {name}  12345678 9  {state}  {words.of('word', 'status.first-open')}"
-    return pen.look.ends(pen.width, [(left, MUTED)], [(_right_head(pen), MUTED)])
+    return pen.look.ends(pen.width, [(left, MUTED)], [(_right_head(sight, pen), MUTED)])
 
 
 def table(sight: Sight, cursor: str | None, pen: Pen) -> list[Line]:
@@ -129,7 +129,7 @@ def _row(sight: Sight, name: str, cells: int, pen: Pen, *, is_chosen: bool) -> L
         left.append((f"  {_one_line(link_of(seen, words))}", BODY))
     elif seen is not None and seen.overview.gpu_pods:
         left.append((f"  {words.count('watch.pods', len(seen.overview.gpu_pods))}", MUTED))
-    return look.ends(pen.width, left, _right(seen, pen))
+    return look.ends(pen.width, left, _right(sight, seen, pen))
 
 
 def _chain(seen: NodeSeen | None, pen: Pen) -> list[Part]:
@@ -149,32 +149,38 @@ def _fold(sight: Sight, names: Sequence[str], pen: Pen, *, is_chosen: bool) -> l
         (title, f"{STYLES['done']} bold" if is_chosen else STYLES["done"]),
     ]
     lines = [pen.look.ends(pen.width, head, [(f"{offered}/{cards}", BODY)])]
-    text = folded(names).replace(", ", "  ")
+    text = folded(names).replace(", ", "  ").replace(",", ", ")
     names_at = (f"     {row}" for row in wrap(text, max(8, pen.width - 6)))
     return [*lines, *(pen.look.line((row, MUTED)) for row in names_at)]
 
 
-def _right_head(pen: Pen) -> str:
+def _right_head(sight: Sight, pen: Pen) -> str:
     words = pen.words
-    columns = [
-        words.of("component", component)[:cells].ljust(cells) for component, cells in _VERSIONS
-    ]
+    columns = [f"{words(f'watch.column.{name}'):<{cells}}" for name, cells in _VERSIONS]
     wide = [*columns, ""] if pen.width >= WIDE else []
-    return " ".join([*wide, words("gpu.title").rjust(_GPU_CELLS)])
+    return " ".join([*wide, words("gpu.title").rjust(_gpu_cells(sight))])
 
 
-def _right(seen: NodeSeen | None, pen: Pen) -> list[Part]:
-    parts: list[Part] = []
+def _right(sight: Sight, seen: NodeSeen | None, pen: Pen) -> list[Part]:
+    parts: list[Part] = [(" ", BODY)]
     if pen.width >= WIDE:
-        rows = {row.component: row for row in seen.overview.versions} if seen else {}
-        for component, cells in _VERSIONS:
-            row = next((row for name, row in rows.items() if name == component), None)
-            wrong = row is not None and row.verdict in ("insecure", "skew")
-            found = (row.found if row else "") or "–"
-            parts.append((f"{found[:cells]:<{cells}} ", STYLES["blocked"] if wrong else MUTED))
+        parts += [part for name, cells in _VERSIONS for part in _version(seen, name, cells)]
         parts.append((" ", BODY))
-    parts.append((gpus(seen).rjust(_GPU_CELLS), BODY))
-    return parts
+    return [*parts, (gpus(seen).rjust(_gpu_cells(sight)), BODY)]
+
+
+def _version(seen: NodeSeen | None, component: str, cells: int) -> list[Part]:
+    rows = seen.overview.versions if seen else ()
+    row = next((row for row in rows if row.component == component), None)
+    if row is None or not row.found:
+        return [(f"{'–':<{cells}} ", MUTED)]
+    mark = "!" if row.verdict in ("insecure", "skew") else " "
+    style = RISK if mark == "!" else MUTED
+    return [(f"{row.found[: cells - 1] + mark:<{cells}} ", style)]
+
+
+def _gpu_cells(sight: Sight) -> int:
+    return max([3, *(len(gpus(seen)) for seen in sight.seen.values())])
 
 
 def _change(change: Change, pen: Pen) -> Line:

@@ -18,7 +18,7 @@ from gpu_wizard.model.ports import TelemetrySource
 
 @dataclass(frozen=True)
 class Eyes:
-    """The functions. `look`: at all nodes once; `telemetry`: samples of a node's cards, None where there are none."""
+    """The functions. `look`: at all nodes that no look is at; `telemetry`: samples of a node's cards, None where there are none."""
 
     look: Callable[[Arrived], Awaitable[tuple[NodeSeen, ...]]]
     telemetry: Callable[[str], TelemetrySource] | None = None
@@ -35,7 +35,6 @@ class View:
     eyes: Eyes
     setup: str = ""
     chosen: str | None = None
-    is_looking: bool = False
 
     def pen(self, width: int) -> Pen:
         """What drawings of this width need."""

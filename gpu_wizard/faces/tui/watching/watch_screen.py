@@ -22,6 +22,7 @@ QUIT = Hint("q", "key.quit", "app.leave")
 class WatchScreen(Screen[None]):
     """A full screen over what is known; it draws and moves, and asks for another look at most."""
 
+    AUTO_FOCUS = ""
     CSS_PATH = "watching.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - as above
@@ -84,4 +85,7 @@ class WatchScreen(Screen[None]):
         return [(done, BODY), (f" · {at}", MUTED)]
 
     def _last_change(self, width: int) -> list[Line]:
+        """Nothing where the changes have a pane of their own."""
+        if self.query("#board-events") and self.query_one("#board-events").display:
+            return []
         return change_lines(self.view.sight.changes, self.view.pen(width), 1)
