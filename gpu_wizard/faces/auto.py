@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TextIO
 
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.headless import Headless
+from gpu_wizard.faces.paper import Paper
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.knowledge.texts import Language, sentence
 from gpu_wizard.knowledge.words import explain_command
@@ -32,9 +32,6 @@ from gpu_wizard.model.events import (
 )
 from gpu_wizard.model.stage import Assessment
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-
-
 WORD_WIDTH = 22
 
 
@@ -46,12 +43,10 @@ class TextFace(Headless):
     ) -> None:
         """`order`: the ids of all stages, the proof last. `plan_only`: nothing is going to be done."""
         super().__init__(stream)
-        self._stream, self._language, self._order = self.outlet, language, order
+        self._language, self._order = language, order
         self._plan_only = plan_only
-        self._is_terminal = stream.isatty()
-        self._line = ""
-        self._fresh_line = True
-        self._coloured = False
+        self._paper = Paper(self.outlet)
+        self._say = self._paper.say
         self._met: set[str] = set()
         self._steps: dict[str, Step] = {}
         self._diffs: Mapping[str, str] = {}
@@ -71,7 +66,7 @@ class TextFace(Headless):
             case StepStarted():
                 self._step_started(event)
             case OutputReceived():
-                self._output(event.chunk.text)
+                self._paper.output(event.chunk.text)
             case StepFinished():
                 self._step_finished(event)
             case _:
@@ -170,7 +165,7 @@ class TextFace(Headless):
         self._step(event.step)
 
     def _step_finished(self, event: StepFinished) -> None:
-        self._break()
+        self._paper.end_line()
         if event.outcome == "failed" and event.error is not None:
             self._error(event.error, "     × ")
         elif event.outcome == "undone":
@@ -226,34 +221,3 @@ class TextFace(Headless):
     def _error(self, error: WizardError, prefix: str) -> None:
         first, *rest = wording.error_lines(error, self._language)
         self._say(f"{prefix}{first}", *(f"     {line}" for line in rest))
-
-    def _output(self, text: str) -> None:
-        """The output as it comes, set in; the last line may go on in the next chunk.
-
-        A terminal draws a progress line over itself; elsewhere its last state alone is kept.
-        """
-        self._coloured = self._coloured or "\x1b" in text
-        if self._is_terminal:
-            for part in text.splitlines(keepends=True):
-                self._stream.write(f"     | {part}" if self._fresh_line else part)
-                self._fresh_line = part.endswith(("\n", "\r"))
-        else:
-            *whole, self._line = (self._line + _COLOUR.sub("", text)).split("\n")
-            for line in whole:
-                self._stream.write(f"     | {line.rstrip(chr(13)).rpartition(chr(13))[2]}\n")
-
-    def _break(self) -> None:
-        """End what was begun: a line without its end, colours that a program left switched on."""
-        if self._line:
-            self._stream.write(f"     | {self._line.rpartition(chr(13))[2]}\n")
-            self._line = ""
-        if not self._fresh_line:
-            self._stream.write("\n")
-            self._fresh_line = True
-        if self._coloured and self._is_terminal:
-            self._stream.write("\x1b[0m")
-        self._coloured = False
-
-    def _say(self, *lines: str) -> None:
-        self._break()
-        self._stream.write("".join(f"{wording.printable(line)}\n" for line in lines))
