@@ -19,7 +19,6 @@ from gpu_wizard.host.ssh import connect_reader
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.fact import Fact, Known
-from gpu_wizard.model.question import Command
 from gpu_wizard.model.setup_file import HostEntry
 from gpu_wizard.model.spec import Spec
 
@@ -35,9 +34,8 @@ async def look_at(entry: HostEntry, asker: Asker) -> Tested:
         spec = Spec(entry.host)
         probes = (OS_RELEASE, SMI_QUERY, CARDS, UNITS)
         asks = [probe.question(spec) for probe in probes]
-        sudo = Command(("id", "-u"), root=True)
-        answers = await host.ask([*(ask for ask in asks if ask is not None), sudo])  # type: ignore[list-item]  # all four are a host's
-        facts: list[Fact[object]] = [p.read(a) for p, a in zip(probes, answers[:-1], strict=True)]  # type: ignore[attr-defined]  # as above
+        answers = await host.ask([ask for ask in asks if ask is not None])  # type: ignore[misc]  # all four are a host's
+        facts: list[Fact[object]] = [p.read(a) for p, a in zip(probes, answers, strict=True)]  # type: ignore[attr-defined]  # as above
     finally:
         await host.close()
     return _tested(facts)
@@ -52,8 +50,8 @@ def _tested(facts: Sequence[Fact[object]]) -> Tested:
     elif isinstance(cards, tuple) and cards:
         card = str(cards[0])
     role = ""
-    if isinstance(units, K3sUnits):
-        role = "server" if getattr(units, "is_server", False) else ""
+    if isinstance(units, K3sUnits) and units.current.loaded:
+        role = "server" if units.is_server else "agent"
     return Tested(system.name if isinstance(system, OsRelease) else "", card, role)
 
 

@@ -270,6 +270,9 @@ class PlainFace:
         choices = (("trust", words("trust.yes")), ("refuse", words("trust.no")))
         return await self.terminal.choose(choices, "refuse") == "trust"
 
+    def forget_tries(self) -> None:
+        """Nothing is kept between connections."""
+
     async def secret(self, purpose: str) -> Secret | None:
         """A password."""
         return await self.terminal.secret(f"{purpose}: ")

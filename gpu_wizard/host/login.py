@@ -248,7 +248,8 @@ class _Attempts:
         ask = self.options.ask_password
         if not client.wanted_password or ask is None or tries > PASSWORD_TRIES:
             return None
-        return await ask(f"SSH password of {user}@{self.target.host}")
+        port = f":{self.target.port}" if self.target.port else ""
+        return await ask(f"SSH password of {user}@{self.target.host}{port}")
 
     def _denied(self, user: str) -> AccessError:
         return AccessError(

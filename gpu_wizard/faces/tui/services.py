@@ -49,6 +49,9 @@ class Asker(Protocol):
     async def trust(self, key: ShownKey) -> bool:
         """Whether to remember a key that is on no record."""
 
+    def forget_tries(self) -> None:
+        """Another connection: what was accepted before is given again without asking."""
+
     async def secret(self, purpose: str) -> Secret | None:
         """A password; None where the person has none to give."""
 
@@ -64,12 +67,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Tested:
-    """What a machine said when it was tried: its system and whether sudo wants a password (None: not known)."""
+    """What a machine said when it was tried. `role`: `server`, `agent`, or "" where K3s does not run."""
 
     system: str
     card: str = ""
     role: str = ""
-    sudo_asks: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ async def _never(_request: RunRequest, _face: Face, _asker: Asker) -> SetupFinis
 
 
 async def _tested(_entry: HostEntry, _asker: Asker) -> Tested:
-    return Tested("Debian 13", "RTX A6000", "K3s agent", sudo_asks=True)
+    return Tested("Debian 13", "RTX A6000", "agent")
 
 
 def _save(_setup: SetupFile, _path: Path) -> None:

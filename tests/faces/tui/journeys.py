@@ -14,9 +14,10 @@ from gpu_wizard.cli import tui
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.lab.serve import Lab
+from tests.faces.tui.bench import as_text
 
 SPEED = 25.0
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 60.0
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Journey:
                 while not done():
                     await self.pilot.pause(0.05)
         except TimeoutError:
-            raise AssertionError(f"waited in vain for: {what}") from None
+            raise AssertionError(f"waited in vain for: {what}\n{as_text(self.app)}") from None
         await self.app.paint()
 
     async def looked(self) -> None:

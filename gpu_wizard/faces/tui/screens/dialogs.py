@@ -65,7 +65,11 @@ class Dialog(ModalScreen[str]):
         yield from ()
 
     def on_mount(self) -> None:
-        """The safe button has the focus."""
+        """What is safe has the focus."""
+        self.focus_first()
+
+    def focus_first(self) -> None:
+        """The safe button."""
         self.query_one(ButtonRow).focus_on(self._focus)
 
     def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
@@ -113,8 +117,8 @@ class EntryDialog(Dialog):
         """The field."""
         yield Input(self._text, password=self._secret, id="entry", compact=True)
 
-    def on_mount(self) -> None:
-        """The field has the focus."""
+    def focus_first(self) -> None:
+        """The field."""
         self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -108,7 +108,9 @@ class StartScreen(WizardScreen):
         field, look, words = self.fields[name], self.ui.look, self.ui.words
         if field.trouble:
             text = f"{look.glyph('failed')} {field.trouble}"
-            return (look.wrapped(text, width, ERROR) or [look.line("")])[:2]
+            rows = look.wrapped(text, width, ERROR)
+            last = look.ends(width, [(rows[1].plain + " …", ERROR)], []) if rows[2:] else None
+            return [rows[0], last] if last is not None else rows
         if field.testing:
             text = words("start.testing", host=field.host)
             return [look.line((f"{look.glyph('running')} {text}", STYLES["running"]))]
@@ -221,6 +223,7 @@ class StartScreen(WizardScreen):
         asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
         await self.paint()
         field = self.fields[name]
+        asker.forget_tries()
         try:
             field.tested = await self.ui.services.test(HostEntry(host), asker)
         except WizardError as error:

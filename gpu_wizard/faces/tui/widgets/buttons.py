@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,6 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Button
+
+from gpu_wizard.faces.tui.look import Look
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,10 @@ class ActionButton(Button):
     ActionButton { min-width: 0; width: auto; margin-right: 1; }
     """
 
-    def __init__(self, action: Action) -> None:
-        """`action`: what pressing it means."""
+    def __init__(self, action: Action, label: str) -> None:
+        """`action`: what pressing it means; `label` in the characters that the terminal has."""
         variant = {"primary": "primary", "risk": "warning"}.get(action.kind, "default")
-        super().__init__(action.label, variant=variant, compact=True)  # type: ignore[arg-type]  # one of Textual's variants
+        super().__init__(label, variant=variant, compact=True)  # type: ignore[arg-type]  # one of Textual's variants
         self.means = action.id
 
 
@@ -62,13 +65,21 @@ class ButtonRow(Horizontal):
         super().__init__(id=id)
         self._arrows = arrows
         self._actions = actions
+        self._changing = asyncio.Lock()
         self._owed = False
         """The focus was here when the last button went; the next one gets it."""
 
     def compose(self) -> ComposeResult:
         """The buttons."""
         for action in self._actions:
-            yield ActionButton(action)
+            yield self._button(action)
+
+    def _button(self, action: Action) -> ActionButton:
+        return ActionButton(action, self._label(action))
+
+    def _label(self, action: Action) -> str:
+        look: Look = self.app.ui.look  # type: ignore[attr-defined]  # our own app
+        return look.text(action.label)
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -76,9 +87,12 @@ class ButtonRow(Horizontal):
         return tuple(action.id for action in self._actions)
 
     async def show(self, actions: tuple[Action, ...]) -> None:
-        """Offer other actions."""
-        if actions == self._actions:
-            return
+        """Offer other actions; one change after the other."""
+        async with self._changing:
+            if actions != self._actions:
+                await self._change(actions)
+
+    async def _change(self, actions: tuple[Action, ...]) -> None:
         focused = self.screen.focused
         had_focus = isinstance(focused, ActionButton) and focused.parent is self
         had_focus = had_focus or (self._owed and focused is None)
@@ -87,13 +101,13 @@ class ButtonRow(Horizontal):
         self._actions = actions
         if same:
             for button, action in zip(self.query(ActionButton), actions, strict=True):
-                button.label = action.label
+                button.label = self._label(action)
                 button.refresh(layout=True)
             return
         if had_focus:
             self.screen.set_focus(None)
         await self.remove_children()
-        await self.mount(*(ActionButton(action) for action in actions))
+        await self.mount(*map(self._button, actions))
         self._owed = had_focus and not actions
         if had_focus:
             self.focus_on(meant)

@@ -1,0 +1,112 @@
+"""The first screen against real SSH servers: typed names, first contact, passwords, refusals."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gpu_wizard.cli import tui
+from gpu_wizard.cli.tui_hosts import ssh_config_hosts
+from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.screens.start import StartScreen
+from gpu_wizard.lab.serve import Lab
+from gpu_wizard.lab.system import USERS
+from tests.faces.tui.bench import as_text, settle
+from tests.faces.tui.journeys import SPEED, Journey
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, no known host, no agent of the person who runs the tests."""
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+async def _typed(journey: Journey, text: str) -> None:
+    await journey.press(*("full_stop" if c == "." else "at" if c == "@" else "colon" if c == ":" else c for c in text))  # fmt: skip
+
+
+async def _password(journey: Journey, title: str, password: str) -> None:
+    await journey.until(lambda: title in as_text(journey.app), title)
+    await journey.press(*password, "enter")
+
+
+def _tested(app: WizardApp, machine: str) -> bool:
+    start = app.screen_stack[1]
+    assert isinstance(start, StartScreen)
+    return start.fields["gpu" if machine == "gpu1" else "control"].tested is not None
+
+
+async def test_first_contact_with_two_machines_by_keys(tmp_path: Path) -> None:
+    async with Lab("fresh", tmp_path / "lab", speed=SPEED) as lab:
+        app = WizardApp(tui.services())
+        password = USERS["anna"].password or ""
+        async with app.run_test(size=(80, 24)) as pilot:
+            journey = Journey(app, pilot, lab)
+            for name in ("gpu1", "control"):
+                await _typed(journey, f"anna@127.0.0.1:{lab.ssh[name].port}")
+                await journey.press("enter")
+                await journey.until(lambda: "First contact" in as_text(app), "the host key")
+                assert "SHA256:" in as_text(app)
+                await journey.press("t")
+                await _password(journey, "Password of anna", password)
+                await journey.until(partial(_tested, app, name), "the test")
+            await settle(pilot)
+            assert "Debian" in as_text(app)
+            assert "RTX A6000" in as_text(app)
+            await journey.press("enter")
+            await _password(journey, "sudo asks for a password", password)
+            await journey.pilot.pause(0.5)
+            if "sudo asks for a password" in as_text(app):
+                await _password(journey, "sudo asks for a password", password)
+            await journey.looked()
+            assert journey.state("driver") == "done"
+            assert password not in as_text(app)
+        known = (tmp_path / "home" / ".ssh" / "known_hosts").read_text()
+        assert known.count("[127.0.0.1]") == 2
+
+
+async def test_an_unknown_key_that_is_not_trusted_is_not_connected_to(tmp_path: Path) -> None:
+    async with Lab("fresh", tmp_path / "lab", speed=SPEED) as lab:
+        app = WizardApp(tui.services())
+        async with app.run_test(size=(80, 24)) as pilot:
+            journey = Journey(app, pilot, lab)
+            await _typed(journey, f"anna@127.0.0.1:{lab.ssh['gpu1'].port}")
+            await journey.press("enter")
+            await journey.until(lambda: "First contact" in as_text(app), "the host key")
+            await journey.press("enter")
+            await journey.until(
+                lambda: "SHA256:" in as_text(app) and "× " in as_text(app), "the reason"
+            )
+        assert not (tmp_path / "home" / ".ssh" / "known_hosts").exists()
+
+
+async def test_a_machine_that_does_not_answer_is_said_in_its_row(tmp_path: Path) -> None:
+    app = WizardApp(tui.services())
+    async with app.run_test(size=(80, 24)) as pilot:
+        journey = Journey(app, pilot, None)  # type: ignore[arg-type]  # no lab is there
+        await _typed(journey, "anna@127.0.0.1:1")
+        await journey.press("enter")
+        await journey.until(lambda: "× " in as_text(app), "the reason")
+        await journey.press("escape")
+        assert app.screen.name == "start"
+
+
+def test_the_machines_of_an_ssh_configuration(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        "Host *\n  User anna\n\nHost gpu-node-1 gpu1\n  HostName 192.168.20.225\n"
+        "host=k3s-1\n\tHostname 192.168.20.221\nHost 10.* !10.9.9.9\n"
+    )
+    found = [(one.target, one.address) for one in ssh_config_hosts(path)]
+    assert found == [
+        ("gpu-node-1", "192.168.20.225"),
+        ("gpu1", "192.168.20.225"),
+        ("k3s-1", "192.168.20.221"),
+    ]
+    assert ssh_config_hosts(tmp_path / "none") == ()
