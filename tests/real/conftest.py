@@ -13,7 +13,7 @@ from .bed import Bed
 from .bed import bed as new_bed
 from .machine import Machine
 from .places import HERE
-from .relay import Child, Wire, failure
+from .relay import GROUP, Child, Wire, failure, plain_id
 from .wizard import Wizard
 
 REQUIRED_VARIABLE = "GPU_WIZARD_REQUIRE_REAL"
@@ -27,9 +27,12 @@ def _of_bed(item: pytest.Item) -> bool:
     return item.path.is_relative_to(HERE)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Finds out, once, whether there can be a bed here."""
+    """Finds out, once, whether there can be a bed here; one process of pytest-xdist gets all of its tests."""
     own = [item for item in items if _of_bed(item)]
+    for item in own:
+        item.add_marker(pytest.mark.xdist_group(GROUP))
     config.stash[_reason] = apart.why_not() if own and not apart.inside() else ""
     if config.stash[_reason] and os.environ.get(REQUIRED_VARIABLE) != "1":
         for item in own:
@@ -54,7 +57,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     else:
         if _child not in config.stash:
             config.stash[_child] = Child(
-                config, [each.nodeid for each in config.stash[_items]], _teller(config)
+                config, [plain_id(each) for each in config.stash[_items]], _teller(config)
             )
         following = nextitem if nextitem is not None and _of_bed(nextitem) else None
         for report in config.stash[_child].run(item, following):

@@ -21,11 +21,17 @@ import pytest
 from . import apart
 from .places import REPOSITORY
 
+GROUP = "real"
 WIRE_VARIABLE = "GPU_WIZARD_BED_WIRE"
 MOST_SECONDS = 900
 """A test that has not ended by then is ended, with the bed."""
 
 Message = dict[str, Any]
+
+
+def plain_id(item: pytest.Item) -> str:
+    """As the child knows the test: pytest-xdist adds its group."""
+    return item.nodeid.removesuffix(f"@{GROUP}")
 
 
 class Child:
@@ -65,7 +71,7 @@ class Child:
         if self._failure:
             yield failure(item, self._failure)
             return
-        order = {"run": item.nodeid, "then": following.nodeid if following else None}
+        order = {"run": plain_id(item), "then": plain_id(following) if following else None}
         try:
             os.write(self._commands, json.dumps(order).encode() + b"\n")
             for line in self._lines:
@@ -75,6 +81,7 @@ class Child:
                 report = self._config.hook.pytest_report_from_serializable(
                     config=self._config, data=message["report"]
                 )
+                report.nodeid = item.nodeid
                 yield report
         except (BrokenPipeError, TimeoutError) as error:
             yield failure(item, self._end(f"{type(error).__name__}: {error}"))
