@@ -72,7 +72,8 @@ class _Dialogue:
             if action in ("all", "only"):
                 stages = (stage,) if action == "only" else ()
                 await self._carry_out(RunRequest(setup, stages), looking=False)
-                return self._outcome != "stopped" and not self.terminal.ended
+                whole = action == "all" and self._outcome == "done"
+                return not (whole or self._outcome == "stopped" or self.terminal.ended)
             if action == "skip":
                 self.face.skipped.add(stage)
                 return True

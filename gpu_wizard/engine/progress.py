@@ -175,7 +175,6 @@ class Progress:
         node = _fold_node(started.node(event.node), event)
         return replace(started, nodes={**started.nodes, node.name: node}, current=node.name)
 
-
     def given_up(self, node: str, stage: str) -> Progress:
         """The same while a person is asked what to do about a stage that did not get done."""
         one = self.node(node)
