@@ -147,6 +147,16 @@ def test_words_are_those_of_the_project() -> None:
     assert [(where, ru) for where, _, ru in TEXTS if FOREIGN.search(ru)] == []
 
 
+def test_a_runtime_keeps_its_name() -> None:
+    """«runtime» and «drop-in» stand in Latin letters, as in manifests and logs; the catalogue's are its own."""
+    other = re.compile(
+        r"\bсред(?:[аыеу]|ой) (?:nvidia|по умолчанию)|рантайм|дополнени[ея] containerd", re.I
+    )
+    assert [
+        (where, ru) for where, _, ru in TEXTS if ".signature[" not in where and other.search(ru)
+    ] == []
+
+
 def test_nobody_shouts() -> None:
     loud = re.compile(r"[A-Za-zА-Яа-яё]!(?=\s|$)")
     assert [
