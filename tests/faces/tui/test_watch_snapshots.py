@@ -79,7 +79,7 @@ SCREENS: dict[str, tuple[Callable[[], Sequence[NodeSeen]], tuple[str, ...]]] = {
     "watch-none-answers": (none_answers, ()),
     "watch-node": (ten, ("down", "enter")),
     "watch-node-versions": (ten, ("enter", "right")),
-    "watch-node-cards": (ten, ("enter", "g")),
+    "watch-node-cards": (ten, ("g",)),
     "watch-node-silent": (none_answers, ("enter",)),
     "watch-single": (one, ()),
     "watch-help": (ten, ("question_mark",)),
@@ -121,9 +121,8 @@ async def test_live_cards_of_a_node(series: str) -> None:
     app = watch_app(Looks(ten()), clock=clock)
     async with app.run_test(size=SMALL) as pilot:
         await drawn(pilot)
-        await app.push_screen(NodeScreen(app.view, "gpu-node-1", history))
+        await app.push_screen(NodeScreen(app.view, "gpu-node-1", "cards", history))
         history.failure = ""
-        await pilot.press("g")
         await drawn(pilot)
         compare(f"en-80-watch-live-{series}", as_text(app))
         await pilot.resize_terminal(*LARGE)

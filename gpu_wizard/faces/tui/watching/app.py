@@ -76,6 +76,11 @@ class WatchApp(App[int]):
         self._moved_at: datetime | None = None
         self._painting: Timer | None = None
 
+    @property
+    def ui(self) -> View:
+        """Where widgets that the wizard has too find the look."""
+        return self.view
+
     def on_mount(self) -> None:
         """The nodes, or the only one; then look."""
         if self.has_class("-ascii"):
@@ -138,7 +143,7 @@ class WatchApp(App[int]):
     def on_node_wanted(self, message: NodeWanted) -> None:
         """Open a node."""
         self.view.chosen = message.node
-        self.push_screen(NodeScreen(self.view, message.node))
+        self.push_screen(NodeScreen(self.view, message.node, message.shown))
 
     def action_refresh(self) -> None:
         """Look again now; a node whose samples had ended is sampled anew."""

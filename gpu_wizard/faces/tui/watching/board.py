@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Input
 
-from gpu_wizard.faces.tui.look import HEADING, MUTED, RISK, Line, Part
+from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.watching import rows
 from gpu_wizard.faces.tui.watching.sight import FOLD, FOLD_ABOVE
 from gpu_wizard.faces.tui.watching.view import CursorMoved, NodeWanted
@@ -34,6 +34,7 @@ class BoardScreen(WatchScreen):
         Binding("home", "move(-1000000)", show=False),
         Binding("end", "move(1000000)", show=False),
         Binding("enter", "enter", show=False),
+        Binding("g,п", "cards", show=False),
         Binding("slash,full_stop", "filter", show=False),
         Binding("f,а", "unfinished", show=False),
         Binding("escape", "close", show=False),
@@ -61,14 +62,14 @@ class BoardScreen(WatchScreen):
         self.query_one(Input).display = False
 
     def title_parts(self) -> list[Part]:
-        """Which nodes are left out, if any."""
+        """What this is."""
+        return [(self.view.words("watch.title"), HEADING)]
+
+    def narrowing(self) -> str:
+        """The filter, and whether done nodes are left out."""
         words, sight = self.view.words, self.view.sight
-        parts: list[Part] = [(words("watch.title"), HEADING)]
-        if sight.query:
-            parts.append((f" · {words('watch.filtered', query=sight.query)}", RISK))
-        if sight.is_unfinished_only:
-            parts.append((f" · {words('watch.unfinished')}", RISK))
-        return parts
+        filtered = f" · {words('watch.filtered', query=sight.query)}" if sight.query else ""
+        return filtered + (f" · {words('watch.unfinished')}" if sight.is_unfinished_only else "")
 
     def hints(self) -> Sequence[Hint]:
         """The keys; letters type while the filter has the focus."""
@@ -113,6 +114,11 @@ class BoardScreen(WatchScreen):
             self.paint()
         elif cursor is not None:
             self.post_message(NodeWanted(cursor))
+
+    def action_cards(self) -> None:
+        """Open the node with its cards before the eye."""
+        if self.view.cursor:
+            self.post_message(NodeWanted(self.view.cursor, "cards"))
 
     def action_filter(self) -> None:
         """Type what the nodes shown have in common."""

@@ -45,12 +45,14 @@ class NodeScreen(WatchScreen):
         Binding("right_square_bracket,ъ", "node(1)", show=False),
     ]
 
-    def __init__(self, view: View, node: str, history: History | None = None) -> None:
-        """`history`: samples that are known already."""
+    def __init__(
+        self, view: View, node: str, shown: str = VIEWS[0], history: History | None = None
+    ) -> None:
+        """`shown`: the view that it begins with; `history`: samples that are known already."""
         super().__init__(view)
         self.node = node
         self.panel = Panel(history or History())
-        self.shown = VIEWS[0]
+        self.shown = shown
 
     def body(self) -> Iterator[Widget]:
         """The verdict above; below one of three views, on a wide screen all."""
@@ -205,6 +207,9 @@ class NodeScreen(WatchScreen):
         return draw
 
     def _age(self) -> Part:
+        """How old the newest sample is; nothing where none will come."""
+        if self.panel.history.failure:
+            return "", MUTED
         return age_text(self.panel, self.view.pen(80))
 
     def _stages(self, width: int) -> list[Line]:

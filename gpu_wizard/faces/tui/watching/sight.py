@@ -108,13 +108,14 @@ class Sight:
 
 
 def _changes(before: NodeSeen, after: NodeSeen, now: datetime) -> Iterable[Change]:
+    """The earliest stage last: read from the newest, the cause stands before what follows from it."""
     if (before.error is None) != (after.error is None):
         states = ("answered", "silent") if after.error else ("silent", "answered")
         yield Change(now, after.node, "", *states)
         return
     if after.error is not None:
         return
-    for old, new in zip(before.stages, after.stages, strict=True):
+    for old, new in reversed(list(zip(before.stages, after.stages, strict=True))):
         if old.assessment.state != new.assessment.state:
             states = (old.assessment.state, new.assessment.state)
             yield Change(now, after.node, new.stage, *states)

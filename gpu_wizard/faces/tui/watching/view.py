@@ -64,7 +64,7 @@ class CursorMoved(Message):
 class NodeWanted(Message):
     """A node is to be opened."""
 
-    def __init__(self, node: str) -> None:
-        """`node`: its name."""
+    def __init__(self, node: str, shown: str = "stages") -> None:
+        """`node`: its name; `shown`: the view that it begins with."""
         super().__init__()
-        self.node = node
+        self.node, self.shown = node, shown

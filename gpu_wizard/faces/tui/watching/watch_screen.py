@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from gpu_wizard.faces.tui.look import BODY, MUTED, STRONG, Line, Part
+from gpu_wizard.faces.tui.look import BODY, MUTED, RISK, STRONG, Line, Part
 from gpu_wizard.faces.tui.watching.rows import change_lines
 from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
@@ -56,6 +56,10 @@ class WatchScreen(Screen[None]):
         """What the header says behind the program's name."""
         return []
 
+    def narrowing(self) -> str:
+        """Which nodes are left out; "" for none."""
+        return ""
+
     def paint(self) -> None:
         """Draw what may have changed."""
         for drawn in self.query(Drawn):
@@ -72,6 +76,7 @@ class WatchScreen(Screen[None]):
     def _header(self, width: int) -> list[Line]:
         left: list[Part] = [("gpu-wizard", STRONG), ("  ", BODY), *self.title_parts()]
         left.append((f" · {self.view.words('head.read-only')}", MUTED))
+        left.append((self.narrowing(), RISK))
         return [self.view.look.ends(width, left, self._progress())]
 
     def _progress(self) -> list[Part]:
