@@ -100,6 +100,7 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
     """One run of the engine, with a journal in a folder of its own."""
     from gpu_wizard.cli.auto import new_run_id, target
     from gpu_wizard.cli.edges import Edges
+    from gpu_wizard.cli.tui_files import SETUP_NAME
     from gpu_wizard.cluster.api import KubeCluster
     from gpu_wizard.engine.setup import Course, run_setup
     from gpu_wizard.host.local import local_host
@@ -139,10 +140,6 @@ def telemetry(setup: SetupFile, node: str, asker: Asker) -> TelemetrySource:
     return NodeTelemetry(setup, node, asker)
 
 
-SETUP_NAME = "unfinished-setup.toml"
-"""In the folder of a run that has not ended well: how to go on with it."""
-
-
 def runs_folder() -> Path:
     """Where runs keep their journals."""
     from platformdirs import user_state_path
@@ -152,7 +149,7 @@ def runs_folder() -> Path:
 
 def _note_setup(setup: SetupFile, folder: Path) -> None:
     """Say how to go on with this run; what an older run of the same machines left is over."""
-    from gpu_wizard.cli.tui_hosts import unfinished_runs
+    from gpu_wizard.cli.tui_files import SETUP_NAME, unfinished_runs
     from gpu_wizard.journal.recording import write_new
     from gpu_wizard.journal.rendering import render
 
@@ -172,14 +169,14 @@ async def test(entry: HostEntry, asker: Asker) -> Tested:
 
 def candidates() -> Sequence[Candidate]:
     """The machines of ~/.ssh/config."""
-    from gpu_wizard.cli.tui_hosts import ssh_config_hosts
+    from gpu_wizard.cli.tui_files import ssh_config_hosts
 
     return ssh_config_hosts(Path("~/.ssh/config").expanduser())
 
 
 def unfinished() -> Sequence[Unfinished]:
     """Runs that did not end well, newest first."""
-    from gpu_wizard.cli.tui_hosts import unfinished_runs
+    from gpu_wizard.cli.tui_files import unfinished_runs
 
     return unfinished_runs(runs_folder())
 

@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
 from textual.scrollbar import ScrollBar
 from textual.timer import Timer
 from textual.worker import Worker
 
-from gpu_wizard.faces.tui import asking, commands, themes
+from gpu_wizard.faces.tui import asking, themes
 from gpu_wizard.faces.tui.control import Asked, Control
 from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import ERROR, Look
@@ -31,9 +30,19 @@ from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.events import Event
 from gpu_wizard.model.setup_file import SetupFile
 
+if TYPE_CHECKING:
+    from textual.command import Provider
+
 PAINT_SECONDS = 0.05
 TICK_SECONDS = 1.0
 IDLE_TICK_SECONDS = 10.0
+
+
+def _everything() -> type[Provider]:
+    """The palette's entries, imported when it is first opened."""
+    from gpu_wizard.faces.tui.commands import Everything
+
+    return Everything
 
 
 class WizardApp(App[int]):
@@ -42,7 +51,7 @@ class WizardApp(App[int]):
     CSS_PATH = "app.tcss"
     TITLE = "gpu-wizard"
     ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {commands.Everything}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_everything}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", priority=True, show=False),
         Binding("q,й,ctrl+q", "leave", show=False),

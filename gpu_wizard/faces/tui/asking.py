@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App
 
 from gpu_wizard.faces.tui.control import Asked
-from gpu_wizard.faces.tui.drawing import questions
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
 from gpu_wizard.faces.tui.services import ShownKey
@@ -41,6 +40,8 @@ async def ask(app: App[Any], dialog: Dialog) -> str:
 
 async def put(app: WizardApp, asked: Asked) -> str:
     """A question of the engine; ends with an option's id."""
+    from gpu_wizard.faces.tui.drawing import questions
+
     ui = app.ui
     if asked.question.id == "approve":
         return await ask(app, questions.approval(ui, asked))
@@ -88,6 +89,8 @@ def leave(app: WizardApp) -> None:
         app.exit(0)
         return
 
+    from gpu_wizard.faces.tui.drawing import questions
+
     def ended(result: str | None) -> None:
         if result == "finish":
             ui.control.request_stop()
@@ -101,6 +104,8 @@ def leave(app: WizardApp) -> None:
 
 def show_help(app: WizardApp) -> None:
     """The keys of the screen at hand, from its live bindings."""
+    from gpu_wizard.faces.tui.drawing import questions
+
     ui = app.ui
     text = questions.help_lines(ui)
     close = Action("close", ui.words("button.close"), "primary")
@@ -143,6 +148,8 @@ class ScreenAsker:
 
     async def trust(self, key: ShownKey) -> bool:
         """Whether to remember a host key."""
+        from gpu_wizard.faces.tui.drawing import questions
+
         return await ask(self._app, questions.host_key(self._app.ui, key)) == "trust"
 
     async def secret(self, purpose: str) -> Secret | None:

@@ -11,8 +11,8 @@ from textual.message import Message
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.tui.control import Control
 from gpu_wizard.faces.tui.drawing.plan import Pen
-from gpu_wizard.faces.tui.drawing.rail import ORDER, shown_state
 from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.order import ORDER, shown_state
 from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.model.setup_file import SetupFile

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.cli import tui
-from gpu_wizard.cli.tui_hosts import ssh_config_hosts
+from gpu_wizard.cli.tui_files import ssh_config_hosts
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.screens.start import StartScreen
 from gpu_wizard.lab.serve import Lab

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_wizard.faces.tui.drawing.command import act, command_words
-from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
+from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.model.action import Run

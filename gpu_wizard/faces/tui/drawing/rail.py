@@ -9,35 +9,15 @@ from rich.cells import cell_len
 
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line, Look
+from gpu_wizard.faces.tui.order import ORDER, number_of, shown_state
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.facts.k3s import K3S_VERSION
 from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.objects import NODE_PODS, gpu_pods
 from gpu_wizard.model.fact import Fact, Known
-from gpu_wizard.stages import PROOF, STAGES
 
-ORDER: Final = (*(stage.id for stage in STAGES), PROOF.id)
-"""Stage ids as people count them, the proof last."""
-GAP_AT: Final = len(STAGES)
+GAP_AT: Final = len(ORDER) - 1
 """A blank row stands before the proof."""
-
-
-def number_of(stage: str) -> int:
-    """A stage's number, from 1; the proof is 9."""
-    return ORDER.index(stage) + 1
-
-
-def shown_state(node: NodeProgress, stage: str, skipped: Collection[str]) -> str:
-    """The state on the rail: one that a person leaves out reads skipped until it is done.
-
-    A proof that was not run waits for the stages; where they are all done it is what is still needed.
-    """
-    one = node.stage(stage)
-    state = one.state
-    if one.assessment is not None and one.assessment.code == "proof.not-run":
-        is_open = any(node.stage(other).state != "done" for other in ORDER[:-1])
-        return "waiting" if is_open else "needed"
-    return "skipped" if stage in skipped and state in ("needed", "waiting", "blocked") else state
 
 
 def rail(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from gpu_wizard.faces.tui.drawing.plan import Pen
-from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.services import Candidate, Tested, Unfinished
 
 Kind = Literal["host", "local", "same", "kubeconfig", "resume", "practice"]

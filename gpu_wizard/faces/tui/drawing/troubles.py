@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.tui.drawing.plan import Pen
-from gpu_wizard.faces.tui.drawing.rail import ORDER, number_of
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, HEADING, MUTED, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.output_log import OutputLog
 from gpu_wizard.facts.k3s_journal import JOURNAL, K3sJournal
 from gpu_wizard.facts.objects import PLUGIN_LOGS

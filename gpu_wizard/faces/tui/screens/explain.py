@@ -11,8 +11,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.faces.tui.drawing.command import command_words
-from gpu_wizard.faces.tui.drawing.rail import number_of
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Part
+from gpu_wizard.faces.tui.order import number_of
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint

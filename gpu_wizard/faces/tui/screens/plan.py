@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.faces.risks import cannot_be_undone
-from gpu_wizard.faces.tui.drawing import rail as rails
+from gpu_wizard.faces.tui import order
 from gpu_wizard.faces.tui.drawing.plan import step_lines
 from gpu_wizard.faces.tui.look import (
     BODY,
@@ -117,7 +117,7 @@ class PlanScreen(WizardScreen):
 
     def _row(self, stage: str, is_chosen: bool, width: int) -> Line:
         look, words, one = self.ui.look, self.ui.words, self.ui.shown.stage(stage)
-        name = f"{rails.number_of(stage)} {words(f'name.{stage}')}"
+        name = f"{order.number_of(stage)} {words(f'name.{stage}')}"
         steps = words.count("plan.steps", len(one.plan)) if one.plan else words("whole.comes")
         undo, style = self._undo(stage)
         foreseen = words("whole.foreseen") if one.provisional or one.state == "waiting" else ""
@@ -131,7 +131,7 @@ class PlanScreen(WizardScreen):
 
     def _undo(self, stage: str) -> tuple[str, str]:
         plan = self.ui.shown.stage(stage).plan
-        if stage == rails.ORDER[-1] or not any(step.change for step in plan):
+        if stage == order.ORDER[-1] or not any(step.change for step in plan):
             return "", MUTED
         if any(cannot_be_undone(step) for step in plan):
             return self.ui.words("whole.no-undo"), RISK
@@ -148,10 +148,10 @@ class PlanScreen(WizardScreen):
             return []
         stage = self.stages[min(self._chosen, len(self.stages) - 1)]
         one, pen = self.ui.shown.stage(stage), self.ui.pen(width)
-        title = f"{rails.number_of(stage)} {self.ui.words(f'title.{stage}')}"
+        title = f"{order.number_of(stage)} {self.ui.words(f'title.{stage}')}"
         lines = [self.ui.look.line((title, HEADING))]
         if not one.plan:
-            code = "whole.proof" if stage == rails.ORDER[-1] else "whole.comes-text"
+            code = "whole.proof" if stage == order.ORDER[-1] else "whole.comes-text"
             lines += self.ui.look.wrapped(self.ui.words(code), width, MUTED)
         for index, step in enumerate(one.plan):
             diff = one.diffs.get(step.id, "")
@@ -166,7 +166,7 @@ class PlanScreen(WizardScreen):
 
     async def action_jump(self, number: int) -> None:
         """A stage by its number."""
-        stage = rails.ORDER[number - 1]
+        stage = order.ORDER[number - 1]
         if stage in self.stages:
             self._chosen = self.stages.index(stage)
             await self.action_move(0)

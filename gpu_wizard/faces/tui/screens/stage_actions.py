@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from gpu_wizard.faces.tui.drawing.rail import ORDER, shown_state
+from gpu_wizard.faces.tui.order import ORDER, shown_state
 from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
+from gpu_wizard.faces.tui import order
 from gpu_wizard.faces.tui.drawing import rail as rails
 from gpu_wizard.faces.tui.drawing.plan import Pen
 from gpu_wizard.faces.tui.drawing.why import why
@@ -168,8 +169,8 @@ class StagesScreen(WizardScreen):
     def _head(self, width: int) -> list[Line]:
         """Title and state, a summary, and the views where they don't all fit."""
         look, words, stage = self.ui.look, self.ui.words, self.ui.stage
-        state = rails.shown_state(self.ui.shown, stage, self.ui.skipped)
-        title = f"{rails.number_of(stage)} {words(f'title.{stage}')}"
+        state = order.shown_state(self.ui.shown, stage, self.ui.skipped)
+        title = f"{order.number_of(stage)} {words(f'title.{stage}')}"
         right = [(f"{look.glyph(state)} {words.state(state)}", STYLES[state])]
         lines = [
             look.ends(width, [(title, HEADING)], right),
@@ -209,12 +210,12 @@ class StagesScreen(WizardScreen):
 
     async def action_move(self, by: int) -> None:
         """Another stage; the view is the person's from now on."""
-        at = rails.ORDER.index(self.ui.stage) + by
-        await self._go(rails.ORDER[max(0, min(len(rails.ORDER) - 1, at))])
+        at = order.ORDER.index(self.ui.stage) + by
+        await self._go(order.ORDER[max(0, min(len(order.ORDER) - 1, at))])
 
     async def action_jump(self, number: int) -> None:
         """A stage by its number."""
-        await self._go(rails.ORDER[number - 1])
+        await self._go(order.ORDER[number - 1])
 
     async def _go(self, stage: str) -> None:
         self.ui.follow = False

@@ -12,9 +12,9 @@ from textual.widgets import Input
 
 from gpu_wizard.faces.tui.drawing import troubles
 from gpu_wizard.faces.tui.drawing.plan import error_lines
-from gpu_wizard.faces.tui.drawing.rail import number_of
 from gpu_wizard.faces.tui.drawing.troubles import Entry
 from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
+from gpu_wizard.faces.tui.order import number_of
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint

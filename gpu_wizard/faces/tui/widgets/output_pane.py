@@ -95,13 +95,22 @@ class OutputPane(ScrollView, can_focus=True):
         self._relayout()
 
     def _relayout(self) -> None:
-        self._moving = True
         self.virtual_size = Size(max(1, self.size.width), self.rows)
+        self.refresh()
+        # The new height counts for scrolling only once it is laid out.
+        self.call_after_refresh(self._settle)
+
+    def _settle(self) -> None:
         if self.following:
-            self.scroll_to(y=max(0, self.rows - self.size.height), animate=False, immediate=True)
+            self._go(self.rows - self.size.height)
+        self.post_message(self.Moved())
+
+    def _go(self, y: int) -> None:
+        """Scroll by the program, which does not end the following."""
+        self._moving = True
+        self.scroll_to(y=max(0, y), animate=False, immediate=True)
         self._moving = False
         self.refresh()
-        self.post_message(self.Moved())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The person scrolled: follow again only from the very end."""
@@ -202,9 +211,5 @@ class OutputPane(ScrollView, can_focus=True):
             return
         self._hit = (self._hit + 1) % len(found)
         self.following = False
-        self._moving = True
-        y = max(0, found[self._hit] - self.size.height // 2)
-        self.scroll_to(y=y, animate=False, immediate=True)
-        self._moving = False
-        self.refresh()
+        self.call_after_refresh(self._go, found[self._hit] - self.size.height // 2)
         self.post_message(self.Moved())

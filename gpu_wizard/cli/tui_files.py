@@ -1,0 +1,80 @@
+"""What the wizard's first screen finds on this machine: names of machines, and runs that did not end well.
+
+Imports nothing heavy: the first frame waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from gpu_wizard.faces.tui.services import Candidate, Unfinished
+from gpu_wizard.model.errors import WizardError
+
+SETUP_NAME = "unfinished-setup.toml"
+"""In the folder of a run that has not ended well: how to go on with it."""
+_SHOWN = 3
+
+
+def ssh_config_hosts(path: Path) -> tuple[Candidate, ...]:
+    """The names of an SSH configuration, patterns left out; empty where it can't be read."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return ()
+    found: list[Candidate] = []
+    names: list[str] = []
+    for line in text.splitlines():
+        words = re.split(r"[\s=]+", line.strip(), maxsplit=1)
+        if len(words) < 2 or words[0].startswith("#"):
+            continue
+        key, value = words[0].lower(), words[1]
+        if key == "host":
+            names = [name for name in value.split() if not set(name) & set("*?!")]
+            found += [Candidate(name, "~/.ssh/config") for name in names]
+        elif key == "hostname" and names:
+            found = [
+                Candidate(c.target, c.source, value) if c.target in names else c for c in found
+            ]
+    return tuple(found)
+
+
+def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
+    """Runs that did not end well, newest first; one that can't be read is left out."""
+    found: list[Unfinished] = []
+    try:
+        paths = sorted(folder.glob(f"*/{SETUP_NAME}"), reverse=True)
+    except OSError:
+        return ()
+    if not paths:
+        return ()
+    from gpu_wizard.journal.recording import read_setup
+
+    for path in paths:
+        try:
+            setup = read_setup(path)
+        except WizardError:
+            continue
+        found.append(
+            Unfinished(setup, setup.nodes[0].name, _last_stage(path.parent), path.stat().st_mtime)
+        )
+        if len(found) == _SHOWN:
+            break
+    return tuple(found)
+
+
+def _last_stage(folder: Path) -> str:
+    """The stage whose step was begun last."""
+    try:
+        lines = (folder / "journal.jsonl").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if record.get("record") == "begin":
+            return str(record.get("stage", ""))
+    return ""

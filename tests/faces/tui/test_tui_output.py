@@ -1,0 +1,198 @@
+"""The output log and its pane: nothing lost, bounded memory, and nothing of a node reaches the terminal's controls."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.app import App, ComposeResult
+
+from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.output_log import (
+    ERRORS,
+    LINE_BYTES,
+    TAIL_BYTES,
+    Matches,
+    OutputLog,
+    fold_returns,
+)
+from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
+
+TEXTS = st.text(st.sampled_from("ab\n\rя\t"), max_size=40)
+
+
+def lines_of(text: str) -> list[str]:
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXTS, max_size=30), st.integers(0, 40), st.integers(1, 20))
+def test_lines_are_those_of_the_text_however_it_came(
+    chunks: list[str], first: int, count: int
+) -> None:
+    log = OutputLog()
+    for chunk in chunks:
+        log.feed(chunk)
+    whole = lines_of("".join(chunks))
+    assert log.lines == len(whole)
+    assert log.read(first, count) == whole[first : first + count]
+    assert log.text() == "".join(chunks)
+    log.close()
+
+
+def test_old_lines_come_back_from_the_spool() -> None:
+    log = OutputLog()
+    number = 0
+    for _ in range(700):
+        log.feed(
+            "".join(f"line {number + n} of many, long enough to fill memory\n" for n in range(100))
+        )
+        number += 100
+    assert log.size > 2 * TAIL_BYTES
+    assert sum(len(data) for _, _, data in log._tail) <= TAIL_BYTES
+    for first in (0, 1, 999, 1000, 1001, 12_345, number - 3):
+        assert log.read(first, 2)[0].startswith(f"line {first} of many")
+    assert len(log.read(number - 1, 50)) == 1
+    log.close()
+
+
+def test_a_line_of_a_megabyte_is_cut_for_display_alone() -> None:
+    log = OutputLog()
+    for _ in range(64):
+        log.feed("x" * (48 << 10))
+    log.feed("\nlast\n")
+    assert log.lines == 2
+    assert len(log.read(0, 1)[0]) == LINE_BYTES
+    assert log.read(1, 1) == ["last"]
+    assert len(log.text()) == 64 * (48 << 10) + 6
+    log.close()
+
+
+def test_matches_are_found_as_the_output_grows() -> None:
+    log = OutputLog()
+    matches = Matches(log, re.compile(rb"needle"))
+    log.feed("hay\nneedle one\nhay needle")
+    while matches.advance():
+        pass
+    assert matches.found == [1]
+    log.feed(" two\nneedle three needle\n")
+    while matches.advance():
+        pass
+    assert matches.found == [1, 2, 3]
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_error"),
+    [
+        ("E: Unable to locate package", True),
+        ("Job for k3s-agent.service failed", True),
+        ("curl: (6) Could not resolve host", True),
+        ("Setting up libnvidia-container1", False),
+        ("0 upgraded, 4 newly installed", False),
+    ],
+)
+def test_which_lines_speak_of_errors(line: str, is_error: bool) -> None:
+    assert bool(ERRORS.search(line.encode())) is is_error
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain", "plain"),
+        ("windows\r", "windows"),
+        ("10%\r20%\r100%", "100%"),
+        ("abcdef\rxyz", "xyzdef"),
+        ("a\r\r\r", "a"),
+    ],
+)
+def test_returns_leave_what_a_terminal_would_show(line: str, shown: str) -> None:
+    assert fold_returns(line) == shown
+
+
+class _Pane(App[None]):
+    def __init__(self, log: OutputLog) -> None:
+        super().__init__()
+        self.log_shown = log
+
+    def compose(self) -> ComposeResult:
+        yield OutputPane(self.log_shown, Look())
+
+
+def rows(pane: OutputPane) -> list[str]:
+    return [pane.render_line(y).text.rstrip() for y in range(pane.size.height)]
+
+
+async def test_the_pane_follows_until_the_person_scrolls_and_again_from_the_end() -> None:
+    log = OutputLog()
+    app = _Pane(log)
+    async with app.run_test(size=(40, 10)) as pilot:
+        pane = app.query_one(OutputPane)
+        pane.focus()
+        log.feed("".join(f"{n}\n" for n in range(100)))
+        pane.tick()
+        await pilot.pause()
+        assert rows(pane)[-1] == "99"
+        await pilot.press("pageup")
+        await pilot.pause(0.3)
+        assert not pane.following
+        before = rows(pane)
+        log.feed("more\n" * 50)
+        pane.tick()
+        await pilot.pause()
+        assert rows(pane) == before
+        assert pane.below > 50
+        await pilot.press("end")
+        await pilot.pause()
+        assert pane.following
+        assert rows(pane)[-1] == "more"
+    log.close()
+
+
+async def test_search_and_errors_only() -> None:
+    log = OutputLog()
+    app = _Pane(log)
+    log.feed("".join(f"line {n}\n" for n in range(200)) + "error: it broke\nfine\nFAILED: too\n")
+    async with app.run_test(size=(40, 10)) as pilot:
+        pane = app.query_one(OutputPane)
+        pane.tick()
+        pane.toggle_errors()
+        await pilot.pause()
+        assert [row for row in rows(pane) if row] == ["error: it broke", "FAILED: too"]
+        pane.toggle_errors()
+        pane.search("LINE 57")
+        await pilot.pause()
+        assert pane.hits == (1, 1)
+        assert "line 57" in rows(pane)
+    log.close()
+
+
+async def test_text_of_a_node_is_never_markup() -> None:
+    log = OutputLog()
+    app = _Pane(log)
+    log.feed("[bold]not bold[/bold] [@click=app.quit]x[/]\n\x1b[31mred\x1b[0m plain\n")
+    async with app.run_test(size=(60, 5)) as pilot:
+        pane = app.query_one(OutputPane)
+        pane.tick()
+        await pilot.pause()
+        assert rows(pane)[:2] == ["[bold]not bold[/bold] [@click=app.quit]x[/]", "red plain"]
+    log.close()
+
+
+async def test_a_flood_leaves_memory_bounded_and_the_end_in_sight() -> None:
+    log = OutputLog()
+    app = _Pane(log)
+    chunk = "a line of a flood that nobody reads, number {n}\n" * 1500
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = app.query_one(OutputPane)
+        for _ in range(200):
+            log.feed(chunk)
+        pane.tick()
+        await pilot.pause()
+        assert log.lines == 300_000
+        assert rows(pane)[-1].startswith("a line of a flood")
+        assert sum(len(data) for _, _, data in log._tail) <= TAIL_BYTES
+    log.close()
