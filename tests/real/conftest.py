@@ -13,12 +13,12 @@ from .bed import Bed
 from .bed import bed as new_bed
 from .machine import Machine
 from .places import HERE
-from .relay import GROUP, Child, Wire, failure, plain_id
+from .relay import Lanes, Wire, failure, lane_of
 from .wizard import Wizard
 
 REQUIRED_VARIABLE = "GPU_WIZARD_REQUIRE_REAL"
 
-_child = pytest.StashKey[Child]()
+_lanes = pytest.StashKey[Lanes]()
 _items = pytest.StashKey[list[pytest.Item]]()
 _reason = pytest.StashKey[str]()
 
@@ -29,10 +29,10 @@ def _of_bed(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Finds out, once, whether there can be a bed here; one process of pytest-xdist gets all of its tests."""
+    """Finds out, once, whether there can be a bed here; a process of pytest-xdist gets all tests of a lane."""
     own = [item for item in items if _of_bed(item)]
     for item in own:
-        item.add_marker(pytest.mark.xdist_group(GROUP))
+        item.add_marker(pytest.mark.xdist_group(lane_of(item)))
     config.stash[_reason] = apart.why_not() if own and not apart.inside() else ""
     if config.stash[_reason] and os.environ.get(REQUIRED_VARIABLE) != "1":
         for item in own:
@@ -55,12 +55,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if reason:
         item.ihook.pytest_runtest_logreport(report=failure(item, reason))
     else:
-        if _child not in config.stash:
-            config.stash[_child] = Child(
-                config, [plain_id(each) for each in config.stash[_items]], _teller(config)
-            )
+        if _lanes not in config.stash:
+            items = config.stash[_items]
+            config.stash[_lanes] = Lanes(config, items, _teller(config))
         following = nextitem if nextitem is not None and _of_bed(nextitem) else None
-        for report in config.stash[_child].run(item, following):
+        for report in config.stash[_lanes].run(item, following):
             item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
@@ -82,9 +81,9 @@ def _teller(config: pytest.Config) -> Callable[[str], None]:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The bed goes down with the run."""
-    child = config.stash.get(_child, None)
-    if child is not None:
-        child.close()
+    lanes = config.stash.get(_lanes, None)
+    if lanes is not None:
+        lanes.close()
 
 
 @pytest.hookimpl(trylast=True)
