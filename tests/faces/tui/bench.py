@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from textual.app import App
 from textual.pilot import Pilot
 
 from gpu_wizard.faces.tui.app import WizardApp
@@ -82,7 +83,7 @@ def recorded_app(
     return app
 
 
-def as_text(app: WizardApp) -> str:
+def as_text(app: App[int]) -> str:
     """The screen as a person sees it, without colours; dialogs over what is behind them."""
     width, height = app.size
     console = Console(
