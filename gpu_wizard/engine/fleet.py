@@ -115,6 +115,8 @@ class Fleet:
         except BaseExceptionGroup as errors:
             # Who listens has gone (a closed pipe), or a bug: what came first says it.
             raise errors.exceptions[0] from errors
+        finally:
+            self._in_hand.difference_update(members)
         return tuple(task.result() for task in tasks)
 
     async def close(self) -> None:

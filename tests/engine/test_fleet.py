@@ -222,3 +222,25 @@ async def test_connections_are_held_between_looks_and_opened_anew_where_they_fai
     assert (len(machines[0].asked), machines[0].closed) == (2, 0)
     await fleet.close()
     assert machines[0].closed == 1
+
+
+async def test_a_node_that_one_look_waits_for_does_not_hold_up_the_next_look() -> None:
+    slow, quick = Machine(), Mute()
+
+    def berth(name: str, machine: Machine) -> Berth:
+        async def connect() -> tuple[Spec, ReadNode]:
+            return Spec(name), ReadNode(name, machine)
+
+        return Berth(Spec(name), connect)
+
+    fleet = Fleet([berth("slow", slow), berth("quick", quick)], (), keep_open=True)
+    first = Arrivals(2)
+    waiting = asyncio.create_task(fleet.look(first.arrived))
+    await asyncio.wait_for(first.all_but_one.wait(), 10)
+    assert [each.node for each in await fleet.look(Arrivals(1).arrived)] == ["quick"]
+    assert (len(slow.asked), len(quick.asked)) == (1, 2)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    slow.answer.set()
+    assert [each.node for each in await fleet.look(Arrivals(2).arrived)] == ["slow", "quick"]
+    await fleet.close()
