@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from gpu_wizard.faces.printable import printable as printable
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.knowledge.diagnosis.ranking import Finding
 from gpu_wizard.knowledge.texts import Language, next_step, sentence
@@ -34,16 +35,8 @@ GLYPHS = {
 }
 
 
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
-
-
 _UNFILLED = re.compile(r"<[a-z_]+>")
 """A parameter that an error does not bring."""
-
-
-def printable(text: str) -> str:
-    """The text as a terminal may get it: what a machine said must not steer it."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def assessed(assessment: Assessment, language: Language) -> str:

@@ -17,13 +17,32 @@ Entry = Mapping[str, str]
 
 
 @cache
+def _sources() -> dict[str, str]:
+    """File name → its text; what is not asked for is not parsed."""
+    folder = Path(__file__).parent / "texts"
+    return {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))}
+
+
+@cache
+def _parsed(name: str) -> dict[str, dict[str, Entry]]:
+    return tomllib.loads(_sources()[name])
+
+
+@cache
+def entries(kind: str) -> dict[str, Entry]:
+    """Id → entry of one kind, from the files that hold any."""
+    merged: dict[str, Entry] = {}
+    for name, text in _sources().items():
+        if f"\n[{kind}" in text:
+            merged.update(_parsed(name).get(kind, {}))
+    return merged
+
+
+@cache
 def catalogue() -> dict[str, dict[str, Entry]]:
     """Kind → id → entry, of all files."""
-    merged: dict[str, dict[str, Entry]] = {}
-    for file in sorted((Path(__file__).parent / "texts").glob("*.toml")):
-        for kind, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            merged.setdefault(kind, {}).update(entries)
-    return merged
+    kinds = {kind for name in _sources() for kind in _parsed(name)}
+    return {kind: entries(kind) for kind in kinds}
 
 
 class _Shown(dict[str, Any]):
@@ -35,11 +54,11 @@ class _Shown(dict[str, Any]):
 
 def sentence(kind: str, code: str, params: Mapping[str, str], language: Language = "en") -> str:
     """The text of an id with its parameters filled in; the id itself where there is no text."""
-    entry = catalogue().get(kind, {}).get(code)
+    entry = entries(kind).get(code)
     return entry[language].format_map(_Shown(params)) if entry else code
 
 
 def next_step(kind: str, code: str, params: Mapping[str, str], language: Language = "en") -> str:
     """What a person does next; "" where nothing is said."""
-    entry = catalogue().get(kind, {}).get(code, {})
+    entry = entries(kind).get(code, {})
     return entry.get(f"next_{language}", "").format_map(_Shown(params))

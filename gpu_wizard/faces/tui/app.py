@@ -132,13 +132,18 @@ class WizardApp(App[int]):
         try:
             finished = await self.ui.services.run(request, self.ui.control, self.asker)
         except WizardError as error:
-            self.say(str(error), ERROR)
+            self.say(self._said(error), ERROR)
             return
         for node in self.ui.control.progress.nodes.values():
             if node.finished is not None and node.finished.error is not None:
-                self.say(f"{node.name}: {node.finished.error}", ERROR)
+                self.say(f"{node.name}: {self._said(node.finished.error)}", ERROR)
         if finished.outcome == "done" and not finished.plan and not request.stages:
             self._finished_well()
+
+    def _said(self, error: WizardError) -> str:
+        from gpu_wizard.faces.wording import error_text
+
+        return error_text(error, self.ui.words.language)
 
     def _finished_well(self) -> None:
         """The evidence is shown by itself where the person was watching."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from rich.cells import cell_len
 from textual.content import Content
 
-from gpu_wizard.faces.wording import printable
+from gpu_wizard.faces.printable import printable
 
 Part: TypeAlias = "str | tuple[str, str]"
 Line: TypeAlias = Content

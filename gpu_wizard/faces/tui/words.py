@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from gpu_wizard.knowledge.texts import Language, catalogue, next_step, sentence
+from gpu_wizard.knowledge.texts import Language, entries, next_step, sentence
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.stage import Assessment, Found
 
@@ -29,7 +29,7 @@ class Words:
 
     def has(self, kind: str, code: str) -> bool:
         """Whether there is such a text."""
-        return code in catalogue().get(kind, {})
+        return code in entries(kind)
 
     def count(self, code: str, n: int, **params: object) -> str:
         """A counted word: `one|many`, or `one|few|many` in Russian."""

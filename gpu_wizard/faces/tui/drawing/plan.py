@@ -23,6 +23,8 @@ from gpu_wizard.faces.tui.look import (
     Look,
 )
 from gpu_wizard.faces.tui.words import Words, elapsed
+from gpu_wizard.faces.wording import error_advice, error_text
+from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.stage import Assessment, Found
@@ -250,6 +252,7 @@ def _ended(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         _advice(drawing, stage.assessment, pen)
     else:
         drawing.add(*pen.look.wrapped(pen.words("run.stopped"), pen.width, STRONG))
+    _causes(drawing, stage, pen)
     if stage.steps:
         drawing.gap(pen)
         drawing.add(heading(pen, pen.words("run.was-done")))
@@ -259,15 +262,29 @@ def _ended(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         drawing.add(*(_step_row(step, n, pen) for n, step in enumerate(stage.steps, 1)))
 
 
+def _causes(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
+    """Known errors that were recognised in the output as it came; each once."""
+    known = catalogue().by_id
+    told = {each.signature: each for each in stage.diagnosed if each.severity != "info"}
+    found = [(known[code], each) for code, each in told.items() if code in known]
+    if not found or stage.state != "failed":
+        return
+    drawing.gap(pen)
+    drawing.add(heading(pen, pen.words("run.likely-cause"), "d"))
+    for signature, each in found:
+        title = signature.texts[f"title_{pen.words.language}"]
+        drawing.add(*pen.look.wrapped(title, pen.width, STRONG))
+        if each.line:
+            drawing.add(*pen.look.wrapped(each.line, pen.width, MUTED, "│ ", "│ "))
+
+
 def error_lines(error: WizardError, pen: Pen) -> list[Line]:
     """An error for a person: what happened and where, its last lines, what to do next."""
-    lines = pen.look.wrapped(str(error), pen.width, ERROR)
+    lines = pen.look.wrapped(error_text(error, pen.words.language), pen.width, ERROR)
     for line in error.lines[-_TAIL:]:
         lines += pen.look.wrapped(line, pen.width, MUTED, "  ")
-    following = error.next_step or pen.words.of("error", error.code)
-    if following != error.code:
-        lines += pen.look.wrapped(following, pen.width, BODY)
-    return lines
+    following = error_advice(error, pen.words.language)
+    return [*lines, *(pen.look.wrapped(following, pen.width) if following else ())]
 
 
 def _was_done(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:

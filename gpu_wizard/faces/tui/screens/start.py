@@ -227,8 +227,11 @@ class StartScreen(WizardScreen):
         try:
             field.tested = await self.ui.services.test(HostEntry(host), asker)
         except WizardError as error:
-            following = f" {error.next_step}" if error.next_step else ""
-            field.trouble = f"{error.message}{following}"
+            from gpu_wizard.faces.wording import error_advice, error_text
+
+            language = self.ui.words.language
+            said = (error_text(error, language), error_advice(error, language))
+            field.trouble = " ".join(part for part in said if part)
         field.testing = False
         await self.paint()
 

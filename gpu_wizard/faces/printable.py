@@ -1,0 +1,12 @@
+"""What a machine said, made safe for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text as a terminal may get it: what a machine said must not steer it."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
