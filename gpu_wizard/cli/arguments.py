@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import TEXT
+from gpu_wizard.cli.status_arguments import Commands, status_command
 from gpu_wizard.cli.together import inherit
 
 _ABOUT = """\
@@ -21,23 +21,6 @@ try it without root, cluster or card:
 {TEXT}
 secrets are never written down; a setup file names where one comes from. Variables:
   GPU_WIZARD_SUDO_PASSWORD  GPU_WIZARD_SSH_PASSWORD  GPU_WIZARD_TOKEN
-"""
-
-
-_STATUS = """\
-Shows for each node the eight stages, the evidence of the proof (no test pod is made), versions and cards. What can't
-be seen without sudo, without a cluster or with a view-only account is unknown, with the reason.
-"""
-_STATUS_ENDS = """\
-exit status:
-  0    all done
-  3    something is needed, waiting or blocked
-  1    something could not be looked at (3 wins over 1)
-  2    bad usage, or a bad file
-
---json: {"version", "nodes": [{"node", "kubernetes_node", "state", "error", "stages": [{"stage", "state", "code",
-"text", "next", "found", ...}], "versions": {...}, "gpus": [...], "allocatable", "gpu_pods", "plugin", "owners"}]}
-A newer minor version adds keys; ignore those that you don't know.
 """
 
 
@@ -58,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _init(commands)
     _demo(commands)
-    _status(commands)
+    status_command(commands)
     _gpu(commands)
     _check_config(commands)
     _explain(commands)
@@ -68,9 +51,6 @@ def parser() -> argparse.ArgumentParser:
     _completion(commands)
     inherit(top)
     return top
-
-
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _run_options(to: argparse.ArgumentParser) -> None:
@@ -177,63 +157,6 @@ def _check_config(commands: Commands) -> None:
     check.add_argument("--json", action="store_true", help="the verdict as JSON")
     check.add_argument(
         "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
-    )
-
-
-def _status(commands: Commands) -> None:
-    status = commands.add_parser(
-        "status",
-        help="look at one node or many, change nothing: is it right, and if not, where does the chain break?",
-        description=_STATUS,
-        epilog=_STATUS_ENDS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    status.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="[user@]host[:port], an SSH alias, or local"
-    )
-    status.add_argument("--setup", metavar="FILE", default="", help="the nodes of a setup file")
-    bare = status.add_argument_group("with targets")
-    bare.add_argument(
-        "--control-plane",
-        metavar="HOST",
-        default="",
-        help="the K3s server; its kubeconfig is read, in memory only",
-    )
-    bare.add_argument("--kubeconfig", metavar="FILE", default="", help="a kubeconfig of your own")
-    bare.add_argument(
-        "--context", metavar="NAME", default="", help="a context of it, or of your default one"
-    )
-    bare.add_argument(
-        "--ask-sudo", action="store_true", help="ask once for the sudo password of every target"
-    )
-    status.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=float,
-        default=90.0,
-        help="for one node; one that hangs is shown as unknown (default: 90)",
-    )
-    status.add_argument("--json", action="store_true", help="one JSON document instead of text")
-    _watch(status)
-    status.add_argument(
-        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
-    )
-
-
-def _watch(status: argparse.ArgumentParser) -> None:
-    watch = status.add_argument_group("on a screen")
-    watch.add_argument(
-        "--watch", action="store_true", help="look again and again, on a screen; still read-only"
-    )
-    watch.add_argument(
-        "--every",
-        metavar="SECONDS",
-        type=float,
-        default=None,
-        help="with --watch: from one look to the next (default: 10, at least 1)",
-    )
-    watch.add_argument(
-        "--ascii", action="store_true", help="with --watch: draw the screens in ASCII alone"
     )
 
 
