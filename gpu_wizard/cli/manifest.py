@@ -50,7 +50,7 @@ async def _asked(path: Path) -> tuple[Fit, tuple[Note, ...]]:
     """The cluster of a setup file, and the nodes that could not be asked. Raises: InputError."""
     from gpu_wizard.cli.edges import READERS
     from gpu_wizard.cli.keyring import prompt
-    from gpu_wizard.cli.status import Reach, passwords
+    from gpu_wizard.cli.reach import Reach, passwords
     from gpu_wizard.engine.survey import filled, look
     from gpu_wizard.journal.recording import read_setup
 
