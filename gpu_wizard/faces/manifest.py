@@ -20,6 +20,7 @@ _COMMENTS = {
     "limits": "limits",
     "image": "image",
     "replicas": "replicas",
+    "strategy": "strategy",
     "matchLabels": "matchLabels",
     "command": "command",
     "capabilities": "capabilities",

@@ -144,7 +144,13 @@ def _deployment(wanted: Wanted, fit: Fit) -> Manifest:
     head = _head("apps/v1", "Deployment", wanted, "ml-worker")
     labels = {"app": head["metadata"]["name"]}
     template = {"metadata": {"labels": labels}, "spec": _pod_spec(wanted, fit, "worker")}
-    spec = {"replicas": wanted.replicas, "selector": {"matchLabels": labels}, "template": template}
+    spec = {
+        "replicas": wanted.replicas,
+        # A rolling update starts the new pod first, and that would wait for the card that the old one holds.
+        "strategy": {"type": "Recreate"},
+        "selector": {"matchLabels": labels},
+        "template": template,
+    }
     return {**head, "spec": spec}
 
 

@@ -111,7 +111,7 @@ def test_a_file_does_not_steer_the_terminal(
 
 def test_texts_in_russian(capsys: pytest.CaptureFixture[str]) -> None:
     check_config(INPUTS / "odd-empty.toml", as_json=False, language="ru")
-    assert "не годна" in capsys.readouterr().out
+    assert "не в порядке" in capsys.readouterr().out
 
 
 def test_glob_of_go(tmp_path: Path) -> None:
