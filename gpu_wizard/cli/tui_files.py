@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gpu_wizard.faces.tui.services import Candidate, Unfinished
 from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.setup_file import SetupFile
 
 SETUP_NAME = "unfinished-setup.toml"
 """In the folder of a run that has not ended well: how to go on with it."""
@@ -56,12 +57,23 @@ def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
             setup = read_setup(path)
         except WizardError:
             continue
+        if _names_what_is_gone(setup):
+            path.unlink(missing_ok=True)
+            continue
         found.append(
             Unfinished(setup, setup.nodes[0].name, _last_stage(path.parent), path.stat().st_mtime)
         )
         if len(found) == _SHOWN:
             break
     return tuple(found)
+
+
+def _names_what_is_gone(setup: SetupFile) -> bool:
+    """Whether a key or known_hosts file that it needs is no more: there is no going on with it."""
+    hosts = [node.host for node in setup.nodes]
+    hosts += [setup.control_plane] if setup.control_plane else []
+    files = [file for host in hosts for file in (host.identity_file, host.known_hosts) if file]
+    return not all(Path(file).expanduser().exists() for file in files)
 
 
 def _last_stage(folder: Path) -> str:

@@ -12,7 +12,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.scrollbar import ScrollBar
 from textual.timer import Timer
-from textual.worker import Worker
+from textual.worker import Worker, WorkerFailed
 
 from gpu_wizard.faces.tui import asking, themes
 from gpu_wizard.faces.tui.control import Asked, Control
@@ -75,10 +75,14 @@ class WizardApp(App[int]):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         look_at_once: bool = True,
         plain: bool = False,
+        few_colours: bool = False,
     ) -> None:
-        """`setup` None: the wizard begins by asking for the machines. `plain`: without colours."""
+        """`setup` None: the wizard begins by asking for the machines. `plain`: without colours.
+
+        `few_colours`: the terminal has sixteen, and its own choice of them.
+        """
         super().__init__(ansi_color=True if plain else None)
-        themes.register(self, plain=plain)
+        self.theme = themes.SIXTEEN if plain or few_colours else themes.DARK
         if look is not None and look.ascii_only:
             self.add_class("-ascii")
         self._bars = ScrollBar.renderer
@@ -251,7 +255,8 @@ class WizardApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""
-        self.failure = self.failure or error
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or cause
         self._return_code = 1
         self._close_messages_no_wait()
 

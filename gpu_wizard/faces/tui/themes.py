@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from textual.app import App
 from textual.scrollbar import ScrollBarRender
 
 DARK: Final = "textual-dark"
@@ -27,8 +26,3 @@ class PlainBars(ScrollBarRender):
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
-
-
-def register(app: App[Any], *, plain: bool) -> None:
-    """Choose the first theme."""
-    app.theme = SIXTEEN if plain else DARK

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.tui.control import Control
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.order import ORDER, shown_state
 from gpu_wizard.faces.tui.services import Services

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.engine.survey import filled
 from gpu_wizard.faces.tui.drawing.command import diff_lines
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, STYLES, Line, cut_middle
 from gpu_wizard.facts.containerd import CONFIG, ContainerdFiles
 from gpu_wizard.facts.containerd_rows import ConfigRow, config_rows

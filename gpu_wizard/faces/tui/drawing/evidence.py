@@ -7,7 +7,8 @@ from collections import Counter
 from gpu_wizard.engine.progress import Done, NodeProgress
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.drawing.command import act, command_words
-from gpu_wizard.faces.tui.drawing.plan import Pen, found_rows
+from gpu_wizard.faces.tui.drawing.pen import Pen
+from gpu_wizard.faces.tui.drawing.plan import found_rows
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.model.action import Action, ApplyObject, DeleteObject, PutFile, RestoreFile, Run

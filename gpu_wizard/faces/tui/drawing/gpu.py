@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from rich.cells import cell_len
 
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from rich.cells import cell_len
 
 from gpu_wizard.engine.progress import StageProgress, StepProgress
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.drawing.command import action_lines, content_note, diff_lines
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
@@ -20,9 +20,8 @@ from gpu_wizard.faces.tui.look import (
     STRONG,
     STYLES,
     Line,
-    Look,
 )
-from gpu_wizard.faces.tui.words import Words, elapsed
+from gpu_wizard.faces.tui.words import elapsed
 from gpu_wizard.faces.wording import error_advice, error_text
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.model.action import Step
@@ -31,16 +30,6 @@ from gpu_wizard.model.stage import Assessment, Found
 
 _LABEL_CELLS = 18
 _TAIL = 8
-
-
-@dataclass(frozen=True)
-class Pen:
-    """What every drawing needs: look, words, width, and the time that ages are counted from."""
-
-    look: Look
-    words: Words
-    width: int
-    now: datetime
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.services import Candidate, Tested, Unfinished

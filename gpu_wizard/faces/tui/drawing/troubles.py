@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpu_wizard.engine.progress import NodeProgress
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, HEADING, MUTED, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.output_log import OutputLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Look
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import Block, page

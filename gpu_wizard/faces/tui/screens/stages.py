@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from gpu_wizard.faces.tui import order
 from gpu_wizard.faces.tui.drawing import rail as rails
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.drawing.why import why
 from gpu_wizard.faces.tui.look import HEADING, MUTED, STRONG, STYLES, Line, Part
 from gpu_wizard.faces.tui.screens.stage_actions import actions_for, carry_out

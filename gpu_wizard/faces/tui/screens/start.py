@@ -52,13 +52,13 @@ class StartScreen(WizardScreen):
     ]
 
     def __init__(self, ui: Ui) -> None:
-        """Candidates are read once."""
+        """Candidates are read once, after the first frame."""
         super().__init__(ui)
         self.fields = {name: Field() for name in FIELDS}
         self._which = "gpu"
         self._chosen = 0
-        self._candidates: Sequence[Candidate] = ui.services.candidates()
-        self._unfinished: Sequence[Unfinished] = ui.services.unfinished()
+        self._candidates: Sequence[Candidate] = ()
+        self._unfinished: Sequence[Unfinished] = ()
         self._debounce: Timer | None = None
 
     def body(self) -> Iterator[Widget]:
@@ -75,6 +75,13 @@ class StartScreen(WizardScreen):
     def on_mount(self) -> None:
         """The first field has the focus."""
         self.query_one("#field-gpu", Input).focus()
+        self.call_after_refresh(self._look_around)
+
+    async def _look_around(self) -> None:
+        """What this machine knows of others."""
+        self._candidates = self.ui.services.candidates()
+        self._unfinished = self.ui.services.unfinished()
+        await self.paint()
 
     async def paint(self) -> None:
         """Draw, and offer what fits."""

@@ -1,0 +1,157 @@
+"""How the wizard conducts itself: bugs, words, order of stages, small terminals, keys while one types."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.order import ORDER
+from gpu_wizard.faces.tui.services import Asker, RunRequest
+from gpu_wizard.faces.tui.ui import RunWanted
+from gpu_wizard.faces.tui.words import Words, elapsed
+from gpu_wizard.knowledge.texts import entries
+from gpu_wizard.model.errors import UnreachableError, Where
+from gpu_wizard.model.events import SetupFinished
+from gpu_wizard.model.ports import Face
+from gpu_wizard.stages import PROOF, STAGES
+from tests.faces.tui.bench import as_text, recorded_app, settle
+from tests.faces.tui.stage_states import fresh, whole
+
+FACES = Path(__file__).parents[3] / "gpu_wizard" / "faces"
+SOURCES = [*sorted((FACES / "tui").rglob("*.py")), FACES / "plain.py"]
+CODE = re.compile(
+    r"""(?:\bwords(?:\(\))?|self\.words|say)(?:\.count)?\(\s*"([a-z][a-z0-9.-]+)"|Hint\([^)]*?"(key\.[a-z-]+)"|["'](plain\.[a-z-]+|run\.[a-z-]+|plan\.[a-z-]+)["']"""
+)
+
+
+def test_the_order_of_the_screens_is_that_of_the_stages() -> None:
+    assert (*(stage.id for stage in STAGES), PROOF.id) == ORDER
+
+
+def test_every_word_that_the_screens_ask_for_is_there_in_both_languages() -> None:
+    asked = {
+        code
+        for source in SOURCES
+        for found in CODE.finditer(source.read_text(encoding="utf-8"))
+        for code in found.groups()
+        if code and not code.endswith(".tcss")
+    }
+    known = entries("ui")
+    assert len(asked) > 120
+    assert asked - set(known) == set()
+    for code, entry in known.items():
+        assert entry["en"], code
+        assert entry["ru"], code
+        assert set(re.findall(r"\{(\w+)\}", entry["en"])) == set(
+            re.findall(r"\{(\w+)\}", entry["ru"])
+        ), code
+
+
+def test_russian_counts_have_their_three_forms() -> None:
+    words = Words("ru")
+    counted = {n: words.count("plan.steps", n) for n in (1, 2, 5, 11, 21, 22, 112)}
+    assert counted == {
+        1: "1 шаг",
+        2: "2 шага",
+        5: "5 шагов",
+        11: "11 шагов",
+        21: "21 шаг",
+        22: "22 шага",
+        112: "112 шагов",
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (18.9, "0:18"), (62, "1:02"), (3727, "1:02:07"), (-3, "0:00")],
+)
+def test_elapsed(seconds: float, text: str) -> None:
+    assert elapsed(seconds) == text
+
+
+async def test_a_bug_ends_the_program_without_a_traceback_on_the_screen() -> None:
+    async def breaks(_request: RunRequest, _face: Face, _asker: Asker) -> SetupFinished:
+        raise RuntimeError("secret-canary")
+
+    app = recorded_app(fresh(), run=breaks)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.begin(RunWanted(plan=True))
+        await pilot.pause(0.2)
+    assert isinstance(app.failure, RuntimeError)
+    assert app.return_code == 1
+
+
+async def test_trouble_at_an_edge_is_a_line_above_the_footer() -> None:
+    async def unreachable(_request: RunRequest, _face: Face, _asker: Asker) -> SetupFinished:
+        raise UnreachableError("no-route", "No answer.", Where(host="gpu-node-1"))
+
+    app = recorded_app(fresh(), run=unreachable)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await pilot.pause(0.2)
+        await settle(pilot)
+        assert "No answer. (host gpu-node-1)" in as_text(app)
+    assert app.failure is None
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (119, 35), (120, 36), (200, 60)])
+async def test_any_size_keeps_the_stage_and_the_step_chosen(size: tuple[int, int]) -> None:
+    app = recorded_app(fresh())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        await pilot.resize_terminal(*size)
+        await settle(pilot)
+        text = as_text(app)
+        assert "3 Container toolkit" in text
+        assert "Set up all 7" in text
+        assert all(len(row) <= size[0] for row in text.split("\n"))
+
+
+async def test_russian_keys_do_what_the_latin_ones_do() -> None:
+    app = recorded_app(fresh())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "ч")
+        await settle(pilot)
+        assert "skipped" in as_text(app)
+        await pilot.press("ч", "о")
+        await settle(pilot)
+        assert app.ui.stage == "runtime"
+        await pilot.press("з")
+        await settle(pilot)
+        assert app.screen.name == "plan"
+
+
+async def test_the_language_changes_everywhere_at_once() -> None:
+    app = recorded_app(whole())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("f2")
+        await settle(pilot)
+        text = as_text(app)
+    for english in ("done", "Found", "help", "quit", "Plan"):
+        assert not re.search(rf"\b{english}\b", text), english
+
+
+async def test_leaving_says_what_was_and_was_not_done() -> None:
+    app = recorded_app(fresh())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("q")
+    assert app.return_code == 0
+    said = app.last_words()
+    assert said[0] == "gpu1: 2 of 9 done, 0 changes."
+    assert "1 Join" in said[1]
+
+
+def test_the_look_of_an_app_is_its_own() -> None:
+    first, second = recorded_app([]), recorded_app([], ascii_only=True)
+    assert isinstance(first, WizardApp)
+    assert first.ui.look.glyph("done") == "✓"
+    assert second.ui.look.glyph("done") == "+"
