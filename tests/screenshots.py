@@ -23,6 +23,7 @@ from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.lab.serve import Lab
+from tests.faces.tui.test_watch_on_the_lab import watching
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SMALL, LARGE = (80, 24), (160, 45)
@@ -199,6 +200,21 @@ async def nodes() -> None:
         await camera.take("nodes")
 
 
+async def watch() -> None:
+    """`status --watch`: every machine of the lab, then the one with a card."""
+    with tempfile.TemporaryDirectory(prefix="gpu-wizard-lab-") as name:
+        async with watching("three-nodes", Path(name)) as watched:
+            sight = watched.app.view.sight
+            watched.app.view.chosen = "gpu1"
+            await watched.until(lambda: sight.looked_at is not None, "a look")
+            save("watch", watched.app.export_screenshot(title="gpu-wizard"))
+            await watched.pilot.resize_terminal(*LARGE)
+            await watched.pilot.press("g")
+            await watched.shows("live")
+            await watched.pilot.pause(5.0)
+            save("wide-watch-node", watched.app.export_screenshot(title="gpu-wizard"))
+
+
 SERIES: dict[str, Callable[[], Awaitable[None]]] = {
     "start": lambda: start(SMALL, "", "en"),
     "journey": lambda: journey(SMALL, "", "en"),
@@ -209,6 +225,7 @@ SERIES: dict[str, Callable[[], Awaitable[None]]] = {
     "russian-start": lambda: start(SMALL, "ru-", "ru"),
     "themes": themes,
     "nodes": nodes,
+    "watch": watch,
 }
 
 

@@ -45,10 +45,11 @@ def exit_of(seen: Sequence[NodeSeen]) -> Exit:
 
 
 def _watched(setup: SetupFile, arguments: argparse.Namespace) -> Exit:
-    from gpu_wizard.cli.tui import wants_ascii
+    from gpu_wizard.cli.tui import has_few_colours, wants_ascii
     from gpu_wizard.cli.watch import watch
 
-    seen = watch(setup, arguments, ascii_only=wants_ascii(arguments.ascii))
+    ascii_only, few_colours = wants_ascii(arguments.ascii), has_few_colours()
+    seen = watch(setup, arguments, ascii_only=ascii_only, few_colours=few_colours)
     return exit_of(seen) if seen else Exit.INTERRUPTED
 
 

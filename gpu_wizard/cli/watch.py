@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -28,27 +28,32 @@ EVERY_SECONDS = 10.0
 
 
 def watch(
-    setup: SetupFile, arguments: argparse.Namespace, *, ascii_only: bool
+    setup: SetupFile, arguments: argparse.Namespace, *, ascii_only: bool, few_colours: bool
 ) -> tuple[NodeSeen, ...]:
     """Watch until a person quits; what was seen last, empty where nothing was. Raises: InputError."""
-    return asyncio.run(_watch(setup, arguments, ascii_only))
 
-
-async def _watch(
-    setup: SetupFile, arguments: argparse.Namespace, ascii_only: bool
-) -> tuple[NodeSeen, ...]:
-    given = await passwords(setup, prompt, once=arguments.ask_sudo)
-    async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
-        await outlook.reach.begin()
-        app = WatchApp(
+    def app(eyes: Eyes) -> WatchApp:
+        return WatchApp(
             [node.name for node in setup.nodes],
-            Eyes(outlook.fleet.look, outlook.telemetry),
+            eyes,
             every_seconds=arguments.every or EVERY_SECONDS,
             setup=setup.path,
             language=arguments.lang,
             look=Look(ascii_only=ascii_only),
             plain="NO_COLOR" in os.environ,
+            few_colours=few_colours,
         )
+
+    return asyncio.run(_watch(setup, arguments, app))
+
+
+async def _watch(
+    setup: SetupFile, arguments: argparse.Namespace, make: Callable[[Eyes], WatchApp]
+) -> tuple[NodeSeen, ...]:
+    given = await passwords(setup, prompt, once=arguments.ask_sudo)
+    async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
+        await outlook.reach.begin()
+        app = make(Eyes(outlook.fleet.look, outlook.telemetry))
         await app.run_async()
     if app.failure is not None:
         raise app.failure

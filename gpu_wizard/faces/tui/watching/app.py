@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.scrollbar import ScrollBar
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.tui import themes
@@ -61,10 +62,11 @@ class WatchApp(App[int]):
         look: Look | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         plain: bool = False,
+        few_colours: bool = False,
     ) -> None:
-        """`names`: of all nodes. `plain`: without colours."""
+        """`names`: of all nodes. `plain`: without colours; `few_colours`: the terminal has sixteen."""
         super().__init__(ansi_color=True if plain else None)
-        themes.register(self, plain=plain)
+        self.theme = themes.SIXTEEN if plain or few_colours else themes.DARK
         if look is not None and look.ascii_only:
             self.add_class("-ascii")
         self._bars = ScrollBar.renderer
@@ -175,6 +177,7 @@ class WatchApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""
-        self.failure = self.failure or error
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or cause
         self._return_code = 1
         self._close_messages_no_wait()

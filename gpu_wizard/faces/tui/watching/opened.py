@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.status_words import error_next, next_step
 from gpu_wizard.faces.tui.drawing.gpu import Panel, panel_lines
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, RISK, STRONG, STYLES, Line, Part
 from gpu_wizard.faces.tui.watching.rows import link_of
 from gpu_wizard.facts.overview import Overview
@@ -61,12 +61,11 @@ def stage_lines(seen: NodeSeen | None, pen: Pen) -> list[Line]:
 def _stage(number: int, event: StageAssessed, pen: Pen) -> Iterator[Line]:
     look, words = pen.look, pen.words
     state = event.assessment.state
-    name: Part = (f"{look.glyph(state)} {number} {words(f'name.{event.stage}')}", STRONG)
-    yield look.ends(pen.width, [name], [(words.state(state), STYLES[state])])
+    glyph: Part = (f"{look.glyph(state)} ", STYLES[state])
+    name: Part = (f"{number} {words(f'name.{event.stage}')}", STRONG)
+    yield look.ends(pen.width, [glyph, name], [(words.state(state), STYLES[state])])
     said = words.assessed(event.assessment)
-    yield from look.wrapped(
-        said, pen.width, BODY if state == "done" else STYLES[state], _INDENT, _INDENT
-    )
+    yield from look.wrapped(said, pen.width, BODY, _INDENT, _INDENT)
     for note in words.notes(event.assessment):
         yield from look.wrapped(note, pen.width, RISK, f"{_INDENT}  ", f"{_INDENT}! ")
     yield from _found(event, pen)
@@ -79,7 +78,7 @@ def _found(event: StageAssessed, pen: Pen) -> Iterator[Line]:
     for label, value, state in rows:
         glyph: Part = (look.glyph(state), STYLES[state]) if state else (" ", BODY)
         head = look.line(_INDENT, glyph, (f" {label:<{cells}}  ", MUTED))
-        style = BODY if state in ("", "done") else STRONG
+        style = STRONG if state and state != "done" else BODY
         room = max(8, pen.width - head.cell_length)
         first, *rest = look.wrapped(value, room, style)
         yield head + first

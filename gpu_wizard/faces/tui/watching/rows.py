@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.ranges import folded
 from gpu_wizard.faces.status_words import next_step
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
@@ -67,17 +67,20 @@ def summary_line(sight: Sight, pen: Pen) -> Line:
 
 
 def detail_lines(seen: NodeSeen | None, setup: str, pen: Pen, rows: int) -> list[Line]:
-    """The chosen node's broken link and the next step, not more than so many rows."""
+    """The chosen node's broken link, and the next step where there is room for all of it."""
     if seen is None:
         return []
-    text, style = link_of(seen, pen.words), STYLES[seen.state]
     if seen.first_open is None:
-        return [pen.look.line((text, MUTED))]
-    lines = pen.look.wrapped(text, pen.width, style)
+        return [pen.look.line((link_of(seen, pen.words), MUTED))]
+    lines = pen.look.wrapped(link_of(seen, pen.words), pen.width, BODY)
     advice = next_step(seen.first_open.assessment, setup, pen.words.language)
-    if advice:
-        lines += pen.look.wrapped(advice, pen.width, MUTED, "  ", "→ ")
-    return _at_most(lines, rows, pen)
+    if not advice:
+        return _at_most(lines, rows, pen)
+    more = pen.look.wrapped(advice, pen.width, MUTED, "  ", "→ ")
+    if len(lines) + len(more) <= rows:
+        return [*lines, *more]
+    opens = pen.look.line((pen.words("watch.enter-tells"), MUTED))
+    return [*_at_most(lines, rows - 1, pen), opens]
 
 
 def change_lines(changes: Sequence[Change], pen: Pen, rows: int) -> list[Line]:

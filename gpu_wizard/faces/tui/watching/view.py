@@ -9,7 +9,7 @@ from datetime import datetime
 from textual.message import Message
 
 from gpu_wizard.engine.fleet import Arrived, NodeSeen
-from gpu_wizard.faces.tui.drawing.plan import Pen
+from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.sight import Sight
 from gpu_wizard.faces.tui.words import Words
