@@ -82,7 +82,7 @@ class WizardApp(App[int]):
         `few_colours`: the terminal has sixteen, and its own choice of them.
         """
         super().__init__(ansi_color=True if plain else None)
-        self.theme = themes.SIXTEEN if plain or few_colours else themes.DARK
+        themes.register(self, plain=plain or few_colours)
         if look is not None and look.ascii_only:
             self.add_class("-ascii")
         self._bars = ScrollBar.renderer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from textual.app import App
 from textual.scrollbar import ScrollBarRender
 
 DARK: Final = "textual-dark"
@@ -26,3 +27,8 @@ class PlainBars(ScrollBarRender):
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
     HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
+
+
+def register(app: App[Any], *, plain: bool) -> None:
+    """Choose the first theme. `plain`: the terminal has sixteen colours at most, or is to show none."""
+    app.theme = SIXTEEN if plain else DARK

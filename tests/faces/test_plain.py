@@ -1,0 +1,68 @@
+"""`--plain` from outside: the whole dialogue through a pipe, on the practice lab."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECONDS = 150
+
+
+def dialogue(tmp_path: Path, typed: str, *options: str) -> tuple[int, str]:
+    keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "gpu_wizard", "demo", "--plain", "--speed", "25", *options],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+        cwd=tmp_path,
+        env={**keep, "XDG_STATE_HOME": str(tmp_path / "state"), "LANG": "C.UTF-8"},
+    )
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def test_one_line_takes_a_fresh_machine_to_the_evidence(tmp_path: Path) -> None:
+    status, said = dialogue(tmp_path, "1\n")
+    assert status == 0
+    assert "Stage 3 of 9, Container toolkit: needed." in said
+    assert "1 set up all 7, 2 only this, 3 skip, 4 why, 5 show commands" in said
+    assert said.rstrip().endswith("A pod on gpu1 was given a real GPU.")
+    assert "\x1b" not in said
+    assert "\r" not in said
+
+
+def test_why_commands_save_and_stop(tmp_path: Path) -> None:
+    status, said = dialogue(tmp_path, "4\n5\n6\nmine.toml\n9\n7\n")
+    assert status != 0
+    assert "$ sudo" in said
+    assert "Saved: mine.toml" in said
+    assert (tmp_path / "mine.toml").read_text().startswith("# A setup file of gpu-wizard")
+    assert "Type a number from 1 to 7." in said
+    assert "What was not done: " in said
+
+
+def test_the_end_of_the_input_changes_nothing(tmp_path: Path) -> None:
+    status, said = dialogue(tmp_path, "")
+    assert status != 0
+    assert "2 of 9 done, 0 changes." in said
+
+
+@pytest.mark.parametrize("typed", ["1\n3\n", "1\n"])
+def test_a_failure_asks_and_never_retries_by_itself(tmp_path: Path, typed: str) -> None:
+    status, said = dialogue(tmp_path, typed, "--scenario", "wrong-token")
+    assert status != 0
+    assert "1 Try again, 2 Skip this stage, 3 Stop here [3]:" in said
+    assert said.count("Stage 1 of 9, step 1,") == 1
+
+
+def test_in_russian(tmp_path: Path) -> None:
+    _, said = dialogue(tmp_path, "", "--lang", "ru")
+    assert "Этап 3 из 9, Container toolkit: нужно." in said
+    assert "1 настроить все 7, 2 только этот" in said
