@@ -131,7 +131,7 @@ class _Samples:
                 while not self._mine.fail:
                     card = GpuSample(0, "GPU-1", f"H200 of {self._name}", utilisation_percent=7)
                     yield Sample(0.0, "nvml", "580.159.04", (card,))
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(0.25)
                 raise UnreachableError("connection-lost", "The connection is gone.")
             finally:
                 self._mine.open.remove(self._name)
@@ -152,7 +152,7 @@ async def test_samples_come_while_a_node_is_open_and_stop_when_it_closes() -> No
         assert samples.open == ["gpu-node-4"]
         assert "H200 of gpu-node-4" in as_text(app)
         samples.fail = True
-        await pilot.pause(0.1)
+        await pilot.pause(0.4)
         await drawn(pilot)
         assert "The connection is gone." in as_text(app)
         samples.fail = False
