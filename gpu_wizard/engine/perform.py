@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpu_wizard.engine.inverse import inverse_of
+from gpu_wizard.engine.token_form import TokenForm, token_form
 from gpu_wizard.model.action import (
     Action,
     ApplyObject,
@@ -62,6 +63,8 @@ class Performer:
     run_id: str
     stage: str = ""
     undo_log: list[tuple[Step, Performed]] = field(default_factory=list)
+    token_form: TokenForm | None = None
+    """Of the token last held, for whoever explains why a server refuses it."""
 
     async def perform(self, step: Step, heard: Heard) -> Performed:
         """Perform one step. Raises: WizardError, after the journal's entry was closed as failed."""
@@ -161,6 +164,8 @@ class Performer:
             entry, (), {"path": put.path, "sha256": await _digest(host, put.path)}
         )
         content = await self._content(put)
+        if isinstance(content, Secret):
+            self.token_form = token_form(content)
         undo = step.undo + self._token_undo(put.content, content)
         self.journal.prepared(entry, undo, {"path": put.path})
         try:

@@ -12,11 +12,13 @@ from gpu_wizard.engine.perform import Performed, Performer
 from gpu_wizard.engine.state import NodeState
 from gpu_wizard.engine.watching import Watch
 from gpu_wizard.facts.identity import BOOT_ID, BOOT_ID_FILE
+from gpu_wizard.knowledge.diagnosis.conditions import TOKEN_FORM
 from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, Run, Step
 from gpu_wizard.model.errors import TimedOutError, UnreachableError, WizardError
 from gpu_wizard.model.events import (
     ConnectionLost,
     ConnectionRestored,
+    FactRead,
     OutputReceived,
     StageStarted,
     StepAbandoned,
@@ -132,9 +134,20 @@ class StepRunner:
             raise
         self.state.changes += performed.changed and not self.stage.undo_at_once
         await self._finished(step, performed)
+        await self._tell_token_form()
         if _reboots(step):
             await self._rebooted(boot)
         return "whole"
+
+    async def _tell_token_form(self) -> None:
+        """Once a token was written: its form, which tells an expired token from a mistyped one."""
+        form, self._performer.token_form = self._performer.token_form, None
+        if form is not None:
+            fact = Known(form)
+            self.state.facts = {**self.state.facts, TOKEN_FORM: fact}
+            await self.state.face.show(
+                FactRead(node=self.state.node.name, probe=TOKEN_FORM, fact=fact)
+            )
 
     def _hearer(self, step: Step) -> Callable[[Chunk], Awaitable[None]]:
         async def heard(chunk: Chunk) -> None:
