@@ -17,6 +17,7 @@ from gpu_wizard.faces.tui.watching.view import Eyes
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.model.setup_file import NodeEntry, SetupFile
+from tests.faces.test_status_on_the_lab import everything
 from tests.faces.tui.bench import as_text
 
 WAIT_SECONDS = 60.0
@@ -80,12 +81,14 @@ async def test_nodes_are_shown_refreshed_on_open_connections_and_left_alone(
     async with watching("three-nodes", tmp_path) as watch:
         assert watch.lab.api is not None
         await watch.shows("read-only", "of 3 done", "1 Join: ", "needed", "control", "worker1")
+        machines = watch.lab.world.machines
+        before = {name: everything(each.tree.node("/")) for name, each in machines.items()}
         sight = watch.app.view.sight
         first = sight.looked_at
         connections = {name: set(server.connections) for name, server in watch.lab.ssh.items()}
         for _ in range(2):
-            before = sight.looked_at
-            await watch.until(lambda seen=before: sight.looked_at != seen, "another look")  # type: ignore[misc]  # bound at once
+            last = sight.looked_at
+            await watch.until(lambda seen=last: sight.looked_at != seen, "another look")  # type: ignore[misc]  # bound at once
         assert sight.looked_at != first
         now = {name: set(server.connections) for name, server in watch.lab.ssh.items()}
         assert now == connections
@@ -97,6 +100,8 @@ async def test_nodes_are_shown_refreshed_on_open_connections_and_left_alone(
         await watch.shows("A6000", "live")
         await watch.pilot.press("escape")
         requests = watch.lab.api.requests
+        after = {name: everything(each.tree.node("/")) for name, each in machines.items()}
+    assert after == before
     assert {request.method for request in requests} == {"GET"}
 
 

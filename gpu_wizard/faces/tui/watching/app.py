@@ -114,6 +114,8 @@ class WatchApp(App[int]):
 
     async def _arrived(self, seen: NodeSeen) -> None:
         self.view.sight.arrived(seen, self.view.now())
+        if isinstance(self.screen, NodeScreen) and self.screen.node == seen.node:
+            self.screen.looked_at()
         self.changed()
 
     def _sort(self) -> None:
@@ -148,10 +150,8 @@ class WatchApp(App[int]):
         self.push_screen(NodeScreen(self.view, message.node, message.shown))
 
     def action_refresh(self) -> None:
-        """Look again now; a node whose samples had ended is sampled anew."""
+        """Look again now."""
         self._wanted.set()
-        if isinstance(self.screen, NodeScreen) and self.screen.panel.history.failure:
-            self.screen.sample()
 
     async def action_back(self) -> None:
         """Esc: close what is on top; never quits."""

@@ -73,9 +73,15 @@ class NodeScreen(WatchScreen):
             yield Drawn(draw)
 
     def on_mount(self) -> None:
-        """Begin to sample."""
+        """Begin to sample; what gets old says so by itself."""
         self.add_class(f"-view-{self.shown}")
+        self.set_interval(EVERY_SECONDS, self.paint)
         self.sample()
+
+    def looked_at(self) -> None:
+        """The node was looked at: where it answers, samples that had ended are begun anew."""
+        if self.panel.history.failure and self.seen is not None and self.seen.error is None:
+            self.sample()
 
     @property
     def seen(self) -> NodeSeen | None:
