@@ -40,11 +40,15 @@ asyncio.run(main())
 
 
 def cpu(program: str) -> float:
-    done = subprocess.run([sys.executable, "-c", program + RUN], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program + RUN], check=True, capture_output=True, text=True
+    )
     return float(done.stdout.split()[0])
 
 
 ours = [cpu(OURS) for _ in range(7)]
 bare = [cpu(BARE) for _ in range(7)]
-print(f"ours {min(ours) * 1000:.0f} ms, bare {min(bare) * 1000:.0f} ms, ratio {min(ours) / min(bare):.2f}; "
-      f"medians {statistics.median(ours) / statistics.median(bare):.2f}")
+print(
+    f"ours {min(ours) * 1000:.0f} ms, bare {min(bare) * 1000:.0f} ms, ratio {min(ours) / min(bare):.2f}; "
+    f"medians {statistics.median(ours) / statistics.median(bare):.2f}"
+)

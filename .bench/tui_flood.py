@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import sys
 import time
 from pathlib import Path
-import sys
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -19,7 +19,9 @@ from tests.faces.tui.bench import recorded_app
 from tests.faces.tui.stage_states import running
 
 LINES = 2_000_000
-CHUNK = "".join(f"line {n} of a flood that goes on and on, 62 bytes of it each\n" for n in range(1050))
+CHUNK = "".join(
+    f"line {n} of a flood that goes on and on, 62 bytes of it each\n" for n in range(1050)
+)
 
 
 async def main() -> None:
@@ -37,7 +39,12 @@ async def main() -> None:
             last = time.perf_counter()
             while done < LINES:
                 await app.ui.control.show(
-                    OutputReceived(node="gpu1", stage="toolkit", step="toolkit.install", chunk=Chunk("out", CHUNK))
+                    OutputReceived(
+                        node="gpu1",
+                        stage="toolkit",
+                        step="toolkit.install",
+                        chunk=Chunk("out", CHUNK),
+                    )
                 )
                 done += 1050
                 if time.perf_counter() - last > 0.008:
@@ -55,9 +62,11 @@ async def main() -> None:
         took = time.perf_counter() - started
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle
     waits.sort()
-    print(f"{done / took:,.0f} lines/s; a key waits p50 {waits[len(waits) // 2] * 1000:.1f} ms, "
-          f"p99 {waits[int(len(waits) * 0.99)] * 1000:.1f} ms, worst {waits[-1] * 1000:.1f} ms; "
-          f"memory +{memory / 1024:.0f} MB after {done:,} lines")
+    print(
+        f"{done / took:,.0f} lines/s; a key waits p50 {waits[len(waits) // 2] * 1000:.1f} ms, "
+        f"p99 {waits[int(len(waits) * 0.99)] * 1000:.1f} ms, worst {waits[-1] * 1000:.1f} ms; "
+        f"memory +{memory / 1024:.0f} MB after {done:,} lines"
+    )
 
 
 asyncio.run(main())

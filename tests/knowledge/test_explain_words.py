@@ -7,10 +7,15 @@ from functools import cache
 
 import pytest
 
-from gpu_wizard.knowledge.guide import meaning_of_file
 from gpu_wizard.knowledge.shellwords import tokens
 from gpu_wizard.knowledge.store import names
-from gpu_wizard.knowledge.words import Word, explain_command, explain_line, program_of
+from gpu_wizard.knowledge.words import (
+    Word,
+    explain_command,
+    explain_line,
+    meaning_of_file,
+    program_of,
+)
 from gpu_wizard.model.action import PutFile
 from gpu_wizard.model.question import Files
 from tests.knowledge import program_commands, representative, typed

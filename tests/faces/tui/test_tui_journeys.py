@@ -83,7 +83,7 @@ async def test_a_failure_shows_its_cause_and_leaves_the_node_as_it_was(tmp_path:
         assert journey.state("join") == "failed"
         await journey.press("enter")
         await journey.until(lambda: journey.app.screen.name == "trouble", "the cause")
-        assert "The server refuses the token" in as_text(journey.app)
+        assert "The token's password" in as_text(journey.app)
         await journey.press("escape")
         await journey.press("tab", "tab", "tab", "enter")
         await journey.until(lambda: journey.finished and not journey.app.run_in_hand, "the end")
