@@ -1,12 +1,14 @@
 """`python -m tests.screenshots [NAME …]`: pictures of every screen, from the running program on the practice lab.
 
-SVG by Textual, PNG by rsvg-convert with the font Fira Code; both go to `screenshots/`.
+SVG by Textual, PNG by rsvg-convert (librsvg2-bin) with the font Fira Code (fonts-firacode), made smaller by pngquant
+where that is installed; all go to `screenshots/`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,6 +75,10 @@ def save(name: str, svg: str) -> None:
         file.write(_unindented(_stable(svg)))
         file.flush()
         subprocess.run(["rsvg-convert", "-o", str(picture), file.name], check=True)
+    if shutil.which("pngquant"):
+        # A picture of text needs few colours: a quarter of the bytes.
+        shrink = ["pngquant", "--force", "--strip", "--output", str(picture), "64", str(picture)]
+        subprocess.run(shrink, check=True)
 
 
 def _stable(svg: str) -> str:

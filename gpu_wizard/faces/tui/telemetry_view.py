@@ -11,6 +11,7 @@ from gpu_wizard.model.sample import GpuSample, Sample
 
 KEPT: Final = timedelta(minutes=60)
 STALE: Final = timedelta(seconds=3)
+BRIDGED_SECONDS: Final = 2.0
 WINDOWS: Final = (1, 10, 60)
 """Minutes of history that the graphs show."""
 
@@ -52,7 +53,23 @@ class History:
             if value is not None:
                 sums[column] += float(value)
                 counts[column] += 1
-        return [total / n if n else None for total, n in zip(sums, counts, strict=True)]
+        means = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
+        return _bridged(means, int(BRIDGED_SECONDS / width))
+
+
+def _bridged(series: list[float | None], most: int) -> list[float | None]:
+    """A value holds until the next one, over as many columns as samples are apart where all is well."""
+    last, left = None, 0
+    filled: list[float | None] = []
+    for value in series:
+        if value is not None:
+            last, left = value, most
+        elif left > 0:
+            left -= 1
+        else:
+            last = None
+        filled.append(last)
+    return filled
 
 
 def _card(sample: Sample, uuid: str) -> GpuSample | None:

@@ -6,6 +6,7 @@ A new picture is written where there is none; `UPDATE_SNAPSHOTS=1` writes all an
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,11 @@ async def test_ascii_has_no_other_character() -> None:
         await settle(pilot)
         text = as_text(app)
     assert text.isascii(), [c for c in text if not c.isascii()]
+
+
+async def test_several_nodes_are_one_rail_each() -> None:
+    events = fresh()
+    second = [replace(event, node="gpu2") if event.node else event for event in failed()]
+    app = recorded_app(events[:-1] + second)
+    app.ui.follow = False
+    await pictures(app, "nodes", "right_square_bracket")
