@@ -7,7 +7,8 @@ import getpass
 from collections.abc import Sequence
 from typing import TextIO
 
-from gpu_wizard.engine.progress import Progress, StageProgress
+from gpu_wizard.engine.progress import Progress
+from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.risks import cannot_be_undone, disturbs
 from gpu_wizard.faces.tui.services import ShownKey

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from gpu_wizard.engine.progress import Progress, StageProgress
+from gpu_wizard.engine.progress import Progress
+from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces.risks import disturbs
 from gpu_wizard.faces.tui.output_log import OutputLog
 from gpu_wizard.model.action import Plan

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 
-from gpu_wizard.engine.progress import StageProgress, StepProgress
+from gpu_wizard.engine.stage_progress import StageProgress, StepProgress
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.drawing.command import action_lines, content_note, diff_lines
 from gpu_wizard.faces.tui.drawing.pen import Pen
