@@ -8,6 +8,18 @@ from datetime import timedelta
 
 from rich.cells import cell_len
 
+from gpu_wizard.faces.tui.drawing.gpu_values import (
+    celsius,
+    gib,
+    memory,
+    model,
+    percent,
+    power,
+    rounded,
+    short,
+    short_memory,
+    unit,
+)
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
@@ -22,13 +34,12 @@ from gpu_wizard.faces.tui.look import (
     Part,
 )
 from gpu_wizard.faces.tui.telemetry_view import STALE, History
-from gpu_wizard.faces.tui.words import NO_BREAK, elapsed
+from gpu_wizard.faces.tui.words import elapsed
 from gpu_wizard.facts.gpu_warnings import warnings
 from gpu_wizard.knowledge.texts import next_step
 from gpu_wizard.model.sample import GpuSample, MigInstance, Sample
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_GIB = 1 << 30
 _GRAPH_ROWS = 2
 
 
@@ -163,7 +174,7 @@ def _small_values(gpu: GpuSample, pen: Pen) -> list[Line]:
     ecc = str(gpu.ecc_errors) if gpu.ecc_errors is not None else none
     values = (
         (words("gpu.temp"), celsius(gpu.temperature_celsius, pen)),
-        (words("gpu.clock"), _unit(gpu.sm_clock_mhz, words("unit.mhz"), pen)),
+        (words("gpu.clock"), unit(gpu.sm_clock_mhz, words("unit.mhz"), pen)),
         (words("gpu.fan"), percent(gpu.fan_percent, pen)),
         (words("gpu.ecc"), ecc),
     )
@@ -186,7 +197,7 @@ def _table(gpus: Sequence[GpuSample], panel: Panel, pen: Pen) -> list[Line]:
         lines.append(_table_row(gpu, number == panel.chosen, bar_cells, pen))
         lines += _mig(gpu, panel, pen) if panel.mig else []
     chosen = gpus[min(panel.chosen, len(gpus) - 1)]
-    title = words("gpu.history", card=f"{chosen.index} {_model(chosen)}", n=panel.minutes)
+    title = words("gpu.history", card=f"{chosen.index} {model(chosen)}", n=panel.minutes)
     lines += [look.line(""), look.line((title, MUTED)), *_warned(chosen, pen)]
     window = timedelta(minutes=panel.minutes)
     names = [("utilisation_percent", words("gpu.use"), 100.0)]
@@ -210,7 +221,7 @@ def _table(gpus: Sequence[GpuSample], panel: Panel, pen: Pen) -> list[Line]:
 def _table_row(gpu: GpuSample, is_chosen: bool, cells: int, pen: Pen) -> Line:
     look, words = pen.look, pen.words
     mark: Part = (CHOSEN if is_chosen else " ", STYLES["needed"])
-    name: Part = (f"  {gpu.index} {_model(gpu):<10}", STRONG if is_chosen else BODY)
+    name: Part = (f"  {gpu.index} {model(gpu):<10}", STRONG if is_chosen else BODY)
     if gpu.failure:
         xid = f" (Xid {gpu.xid})" if gpu.xid else ""
         text = words.of("note", f"gpu.{gpu.failure}", {"xid": xid})
@@ -222,9 +233,9 @@ def _table_row(gpu: GpuSample, is_chosen: bool, cells: int, pen: Pen) -> Line:
         *_bar(gpu.utilisation_percent, 100, cells, pen),
         (f" {percent(gpu.utilisation_percent, pen):>6}  ", BODY),
         *_bar(used, total, cells, pen),
-        (f" {_short_memory(used, total, pen):>12}  ", BODY),
+        (f" {short_memory(used, total, pen):>12}  ", BODY),
         (f"{celsius(gpu.temperature_celsius, pen):>6} ", BODY),
-        (f"{_unit(_rounded(gpu.power_watts), words('unit.watt'), pen):>7}", BODY),
+        (f"{unit(rounded(gpu.power_watts), words('unit.watt'), pen):>7}", BODY),
     ]
     return look.line(*parts)
 
@@ -251,7 +262,7 @@ def _mig_row(one: MigInstance, is_last: bool, pen: Pen) -> Line:
         (f"      {'└' if is_last else '├'} {one.profile:<9} ", BODY),
         (f"{use}  ", MUTED),
         *_bar(one.memory_used_bytes, one.memory_total_bytes, 11, pen),
-        (f" {_short_memory(one.memory_used_bytes, one.memory_total_bytes, pen)}  ", BODY),
+        (f" {short_memory(one.memory_used_bytes, one.memory_total_bytes, pen)}  ", BODY),
         (users or words("gpu.free"), BODY if users else MUTED),
     )
 
@@ -276,61 +287,6 @@ def _processes(gpus: Sequence[GpuSample], panel: Panel, pen: Pen, room: int) -> 
         name = process.name if cell_len(process.name) <= 27 else f"{process.name[:26]}…"
         lines.append(look.line((f"  {name:<28}{size:>12}   {pod}", BODY)))
     return [look.line(""), *lines]
-
-
-def short(uuid: str) -> str:
-    """`GPU-3f1c…a07e`."""
-    return f"{uuid[:8]}…{uuid[-4:]}" if len(uuid) > 14 else uuid
-
-
-def _model(gpu: GpuSample) -> str:
-    return gpu.name.removeprefix("NVIDIA ").removeprefix("GeForce ")[:10]
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
-
-
-def _unit(value: int | None, unit: str, pen: Pen) -> str:
-    return pen.words("gpu.not-supported") if value is None else f"{value}{NO_BREAK}{unit}"
-
-
-def percent(value: int | None, pen: Pen) -> str:
-    """`98 %`."""
-    return _unit(value, "%", pen)
-
-
-def celsius(value: int | None, pen: Pen) -> str:
-    """`52 °C`."""
-    return _unit(value, "°C", pen)
-
-
-def power(gpu: GpuSample, pen: Pen) -> str:
-    """`690 / 700 W`."""
-    if gpu.power_watts is None:
-        return pen.words("gpu.not-supported")
-    limit = f" / {gpu.power_limit_watts:.0f}" if gpu.power_limit_watts else ""
-    return f"{gpu.power_watts:.0f}{limit}{NO_BREAK}{pen.words('unit.watt')}"
-
-
-def gib(size: int, pen: Pen) -> str:
-    """`61.8 GiB`."""
-    number = f"{size / _GIB:.1f}"
-    number = number.replace(".", ",") if pen.words.language == "ru" else number
-    return f"{number}{NO_BREAK}{pen.words('unit.gib')}"
-
-
-def memory(used: int | None, total: int | None, pen: Pen) -> str:
-    """`61.8 / 140.4 GiB`."""
-    if used is None or total is None:
-        return pen.words("gpu.not-supported")
-    return f"{gib(used, pen).split(NO_BREAK)[0]} / {gib(total, pen)}"
-
-
-def _short_memory(used: int | None, total: int | None, pen: Pen) -> str:
-    if used is None or total is None:
-        return pen.words("gpu.not-told")
-    return f"{used / _GIB:.0f}/{total / _GIB:.0f}{NO_BREAK}{pen.words('unit.gib')}"
 
 
 def age_text(panel: Panel, pen: Pen) -> tuple[str, str]:
