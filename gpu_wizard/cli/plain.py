@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import signal
 import sys
 from contextlib import suppress
@@ -14,11 +13,12 @@ from pathlib import Path
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.tui import candidates, run, save_setup, unfinished
 from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
+from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
 from gpu_wizard.faces.tui.services import RunRequest
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import page
 from gpu_wizard.model.errors import InputError
-from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry, NodeEntry, SetupFile
+from gpu_wizard.model.setup_file import LOCAL, SetupFile
 from gpu_wizard.stages import PROOF, STAGES
 
 ORDER = (*(stage.id for stage in STAGES), PROOF.id)
@@ -198,16 +198,14 @@ class _Dialogue:
             return None
         return await self._setup(gpu, plane)
 
-    async def _setup(self, gpu: str, plane: str) -> SetupFile:
-        bare = re.sub(r"^.*@|:\d+$", "", gpu)
-        name = re.sub(r"[^A-Za-z0-9._-]", "-", bare).strip("-.") or "node"
-        nodes = (NodeEntry(name, HostEntry(gpu)),)
+    async def _setup(self, gpu: str, plane: str) -> SetupFile | None:
+        kind: Kind = "host"
         if plane == "kubeconfig":
-            path = await self.terminal.read(
-                f"{self.words('start.kubeconfig-text')} [~/.kube/config]: "
-            )
-            return SetupFile(nodes, None, ClusterEntry(kubeconfig=path or "~/.kube/config"))
-        return SetupFile(nodes, HostEntry(gpu if plane == "same" else plane))
+            question = f"{self.words('start.kubeconfig-text')} [~/.kube/config]: "
+            plane, kind = await self.terminal.read(question) or "~/.kube/config", "kubeconfig"
+        elif plane == "same":
+            kind = "same"
+        return setup_of(Machine(gpu), Machine(plane, kind))
 
     async def _machine(self, title: str, choices: list[Choice]) -> str:
         """A machine by its number, or as it is typed; "" at the end of the input."""

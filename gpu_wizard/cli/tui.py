@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
+import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,11 +54,16 @@ def require_terminal(arguments: argparse.Namespace) -> None:
 
 def wizard(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
     """Run the wizard on this terminal."""
+    with contextlib.ExitStack() as stack:
+        return _run(arguments, setup, replace(services(), practice=practice(stack)))
+
+
+def _run(arguments: argparse.Namespace, setup: SetupFile | None, given: Services) -> Exit:
     from gpu_wizard.faces.tui.app import WizardApp
     from gpu_wizard.faces.tui.look import Look
 
     app = WizardApp(
-        services(),
+        given,
         setup=setup,
         language=arguments.lang,
         look=Look(ascii_only=wants_ascii(arguments.ascii)),
@@ -68,6 +76,23 @@ def wizard(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exi
     for line in app.last_words():
         print(line)
     return Exit(status) if status is not None else Exit.INTERRUPTED
+
+
+def practice(stack: contextlib.ExitStack) -> Callable[[], Awaitable[SetupFile]] | None:
+    """What starts the practice lab, which ends with `stack`; None where its packages are not installed."""
+    if importlib.util.find_spec("bashkit") is None:
+        return None
+
+    def start() -> SetupFile:
+        from gpu_wizard.cli.demo import lab_process
+        from gpu_wizard.journal.recording import read_setup
+
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gpu-wizard-lab-")))
+        ordinary = argparse.Namespace(scenario="fresh", speed=5.0, k3s="1.34.3")
+        stack.enter_context(lab_process(ordinary, folder))
+        return read_setup(folder / "setup.toml")
+
+    return lambda: asyncio.to_thread(start)
 
 
 def wants_ascii(asked: bool) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.scrollbar import ScrollBar
@@ -15,7 +16,7 @@ from textual.timer import Timer
 from textual.worker import Worker, WorkerFailed
 
 from gpu_wizard.faces.tui import asking, themes
-from gpu_wizard.faces.tui.control import Asked, Control
+from gpu_wizard.faces.tui.control import Control
 from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import ERROR, Look
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
@@ -27,7 +28,6 @@ from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.events import Event
 from gpu_wizard.model.setup_file import SetupFile
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ def _everything() -> type[Provider]:
     from gpu_wizard.faces.tui.commands import Everything
 
     return Everything
+
+
+def _said(error: WizardError, language: Language) -> str:
+    from gpu_wizard.faces.wording import error_text
+
+    return error_text(error, language)
 
 
 class WizardApp(App[int]):
@@ -86,10 +92,10 @@ class WizardApp(App[int]):
         if look is not None and look.ascii_only:
             self.add_class("-ascii")
         self._bars = ScrollBar.renderer
-        control = Control(self._changed, self._dialog)
+        control = Control(self._changed, partial(asking.put, self))
         self.ui = Ui(look or Look(), Words(language), now, services, control, setup)
         self.ui.plain_output = plain
-        control.narrate = self._narrated
+        control.narrate = lambda event: narrate(event, self.ui.words)
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
         self._run: Worker[None] | None = None
@@ -104,8 +110,8 @@ class WizardApp(App[int]):
             ScrollBar.renderer = PlainBars
         first = "stages" if self.ui.setup is not None else "start"
         self.push_screen(make_screen(first, self.ui))
-        self.set_interval(IDLE_TICK_SECONDS, self._tick_idle)
-        self.set_interval(TICK_SECONDS, self._tick)
+        self.set_interval(IDLE_TICK_SECONDS, partial(self._tick, busy=False))
+        self.set_interval(TICK_SECONDS, partial(self._tick, busy=True))
         if self.ui.services.prepare is not None:
             self.call_after_refresh(self._prepare)
         if self.ui.setup is not None and self._look_at_once:
@@ -120,6 +126,7 @@ class WizardApp(App[int]):
         if self.ui.services.prepare is not None:
             self.run_worker(asyncio.to_thread(self.ui.services.prepare), group="prepare")
 
+    @on(RunWanted)
     def begin(self, wanted: RunWanted) -> None:
         """Start a run, unless one is going on."""
         if self.ui.busy or self.ui.setup is None or (self._run and self._run.is_running):
@@ -136,28 +143,20 @@ class WizardApp(App[int]):
         try:
             finished = await self.ui.services.run(request, self.ui.control, self.asker)
         except WizardError as error:
-            self.say(self._said(error), ERROR)
+            self.say(_said(error, self.ui.words.language), ERROR)
             return
         for node in self.ui.control.progress.nodes.values():
             if node.finished is not None and node.finished.error is not None:
-                self.say(f"{node.name}: {self._said(node.finished.error)}", ERROR)
+                self.say(
+                    f"{node.name}: {_said(node.finished.error, self.ui.words.language)}", ERROR
+                )
         if finished.outcome == "done" and not finished.plan and not request.stages:
             self._finished_well()
 
-    def _said(self, error: WizardError) -> str:
-        from gpu_wizard.faces.wording import error_text
-
-        return error_text(error, self.ui.words.language)
-
     def _finished_well(self) -> None:
         """The evidence is shown by itself where the person was watching."""
-        if self.ui.follow and self.on_stages:
+        if self.ui.follow and self.screen.name == "stages":
             self.push_screen(make_screen("finish", self.ui))
-
-    @property
-    def on_stages(self) -> bool:
-        """Whether the stages are what is shown."""
-        return isinstance(self.screen, WizardScreen) and self.screen.name == "stages"
 
     async def on_setup_chosen(self, message: SetupChosen) -> None:
         """The machines are named: to the stages, and look."""
@@ -172,9 +171,6 @@ class WizardApp(App[int]):
         self.ui.notice = (text, style)
         self._changed()
 
-    def _narrated(self, event: Event) -> str:
-        return narrate(event, self.ui.words)
-
     def _changed(self) -> None:
         """Paint soon: 20 times a second at most, not at all while nothing happens."""
         if self._painting is None and self.is_running:
@@ -186,17 +182,10 @@ class WizardApp(App[int]):
         if isinstance(self.screen, WizardScreen):
             await self.screen.paint()
 
-    def _tick(self) -> None:
-        if self.ui.busy:
+    def _tick(self, *, busy: bool) -> None:
+        """Times go on: each second while a run does, seldom at rest."""
+        if self.ui.busy is busy:
             self._changed()
-
-    def _tick_idle(self) -> None:
-        if not self.ui.busy:
-            self._changed()
-
-    def on_run_wanted(self, message: RunWanted) -> None:
-        """A screen wants a run."""
-        self.begin(message)
 
     def on_screen_wanted(self, message: ScreenWanted) -> None:
         """A screen wants another one."""
@@ -250,23 +239,12 @@ class WizardApp(App[int]):
         """Whether a run that changes something, or looks, goes on."""
         return self._run is not None and self._run.is_running
 
-    async def _dialog(self, asked: Asked) -> str:
-        return await asking.put(self, asked)
-
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""
         cause = error.error if isinstance(error, WorkerFailed) else error
         self.failure = self.failure or cause
         self._return_code = 1
         self._close_messages_no_wait()
-
-    def recorded_setup(self) -> SetupFile | None:
-        """The setup file of what was chosen so far: machines, options, decisions, and where secrets come from."""
-        setup = self.ui.setup
-        if setup is None:
-            return None
-        chosen = {**setup.choices, **self.ui.control.choices}
-        return self.asker.recorded(replace(setup, choices=chosen))
 
     def last_words(self) -> list[str]:
         """What a person wants to know once the screen is gone: what was done, what was not, what was saved."""

@@ -14,6 +14,7 @@ from gpu_wizard.faces.tui.control import Asked
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
 from gpu_wizard.faces.tui.services import ShownKey
+from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.secret import Secret, SecretSource
@@ -48,12 +49,26 @@ async def put(app: WizardApp, asked: Asked) -> str:
     return await ask(app, questions.question(ui, asked))
 
 
+async def ask_kubeconfig(app: App[Any], ui: Ui) -> str:
+    """The path of a kubeconfig; "" where the person has none to name."""
+    words = ui.words
+    actions = [
+        Action("ok", words("button.ok"), "primary"),
+        Action("cancel", words("button.cancel")),
+    ]
+    text = plain(ui, words("start.kubeconfig-text"))
+    title = words("start.kubeconfig")
+    dialog = EntryDialog(title, text, actions, secret=False, text="~/.kube/config")
+    return dialog.typed if await ask(app, dialog) == "ok" else ""
+
+
 async def save(app: WizardApp) -> None:
     """Ask where to, and write the setup file."""
     ui, words = app.ui, app.ui.words
-    setup = app.recorded_setup()
-    if setup is None:
+    if ui.setup is None:
         return
+    chosen = {**ui.setup.choices, **ui.control.choices}
+    setup = app.asker.recorded(replace(ui.setup, choices=chosen))
     actions = [
         Action("ok", words("button.save"), "primary"),
         Action("cancel", words("button.cancel")),

@@ -60,6 +60,20 @@ class Ui:
         """Whether a run is going on."""
         return self.control.progress.active
 
+    def followed(self) -> str:
+        """The stage to show: a view that nobody touched goes with the run, to the stage in hand or the one that asks."""
+        progress = self.control.progress
+        if not self.node or (self.follow and progress.active and progress.current):
+            self.node = progress.current or self.node
+        if not self.follow:
+            return self.stage
+        waiting, running = self.control.waiting, self.shown.running
+        if waiting is not None:
+            return waiting.asked.stage
+        if running is not None:
+            return running.id
+        return self.stage if progress.active else (*self.remaining(), self.stage)[0]
+
     def remaining(self) -> tuple[str, ...]:
         """Stages of the node shown that a run would set up, the proof too where something is to be done."""
         states = {stage: shown_state(self.shown, stage, self.skipped) for stage in ORDER}

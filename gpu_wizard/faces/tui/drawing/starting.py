@@ -8,9 +8,23 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from gpu_wizard.faces.tui.drawing.pen import Pen
-from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line
+from gpu_wizard.faces.tui.look import (
+    BODY,
+    CHOSEN,
+    ERROR,
+    HEADING,
+    MUTED,
+    STRONG,
+    STYLES,
+    Line,
+    Look,
+)
+from gpu_wizard.faces.tui.machines import Machine
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.services import Candidate, Tested, Unfinished
+from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.knowledge.texts import Language
+from gpu_wizard.model.errors import WizardError
 
 Kind = Literal["host", "local", "same", "kubeconfig", "resume", "practice"]
 
@@ -78,3 +92,40 @@ def tested_text(tested: Tested, pen: Pen, *, wants_card: bool) -> str:
     card = tested.card or (words("start.no-card") if wants_card else "")
     role = words(f"start.{tested.role}") if tested.role else words("start.bare")
     return " · ".join(part for part in (tested.system, card, role) if part)
+
+
+def result_lines(machine: Machine, pen: Pen, *, wants_card: bool) -> list[Line]:
+    """The row below a field: trouble, the test in hand, or what the machine said."""
+    look, words = pen.look, pen.words
+    if machine.trouble:
+        text = f"{look.glyph('failed')} {machine.trouble}"
+        rows = look.wrapped(text, pen.width, ERROR)
+        if len(rows) <= 2:
+            return rows
+        return [rows[0], look.ends(pen.width, [(f"{rows[1].plain} …", ERROR)], [])]
+    if machine.testing:
+        text = words("start.testing", host=machine.host)
+        return [look.line((f"{look.glyph('running')} {text}", STYLES["running"]))]
+    if machine.tested is not None:
+        said = tested_text(machine.tested, pen, wants_card=wants_card)
+        return [look.line((f"{look.glyph('done')} ", STYLES["done"]), said)]
+    return [look.line("")]
+
+
+def trouble_text(error: WizardError, language: Language) -> str:
+    """Why a machine could not be reached, and what to do."""
+    from gpu_wizard.faces.wording import error_advice, error_text
+
+    said = (error_text(error, language), error_advice(error, language))
+    return " ".join(part for part in said if part)
+
+
+def intro_lines(look: Look, words: Words) -> list[Line]:
+    """What this is, and that nothing happens by itself."""
+    return [look.line((words("start.title"), HEADING)), look.line(words("start.intro"))]
+
+
+def shown_name(machine: Machine, words: Words) -> str:
+    """What a field says for what was chosen."""
+    named = {"local": words("start.this"), "same": words("start.same")}
+    return named.get(machine.kind, machine.host)

@@ -11,10 +11,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.faces.tui import order
+from gpu_wizard.faces.tui.drawing import heads
 from gpu_wizard.faces.tui.drawing import rail as rails
-from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.drawing.why import why
-from gpu_wizard.faces.tui.look import HEADING, MUTED, STRONG, STYLES, Line, Part
+from gpu_wizard.faces.tui.look import STYLES, Line, Part
 from gpu_wizard.faces.tui.screens.stage_actions import actions_for, carry_out
 from gpu_wizard.faces.tui.screens.wizard_screen import HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
@@ -82,7 +82,7 @@ class StagesScreen(WizardScreen):
 
     async def paint(self) -> None:
         """Follow the run, then draw."""
-        self._follow()
+        self._choose(self.ui.followed())
         pane = self.query_one(OutputPane)
         pane.show_log(self.ui.control.log(self.ui.node))
         pane.tick()
@@ -98,21 +98,6 @@ class StagesScreen(WizardScreen):
         self.query_one("#plan-view").styles.max_height = max(
             3, pane.size.height - head.size.height - 2
         )
-
-    def _follow(self) -> None:
-        """A view that nobody touched goes with the run: node, stage in hand, or the one that asks."""
-        progress = self.ui.control.progress
-        if not self.ui.node or (self.ui.follow and progress.active and progress.current):
-            self.ui.node = progress.current or self.ui.node
-        if not self.ui.follow:
-            return
-        waiting, running = self.ui.control.waiting, self.ui.shown.running
-        if waiting is not None:
-            self._choose(waiting.asked.stage)
-        elif running is not None:
-            self._choose(running.id)
-        elif not progress.active:
-            self._choose((*self.ui.remaining(), self.ui.stage)[0])
 
     def hints(self) -> Sequence[Hint]:
         """The keys, the most wanted first."""
@@ -138,26 +123,9 @@ class StagesScreen(WizardScreen):
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """What the node is to the cluster, and how far it is."""
-        server = self.ui.setup.cluster.server if self.ui.setup else ""
-        name = server.removeprefix("https://").rpartition(":")[0] or server
-        role = self.ui.words("head.agent-of", server=name) if name else ""
         if self.ui.control.stopping and self.ui.busy:
             return [], [(self.ui.words("head.stopping"), STYLES["stopped"])]
-        return [(f"  {role}", MUTED)], self.clock()
-
-    def _tabs(self, width: int) -> list[Line]:
-        look, words, progress = self.ui.look, self.ui.words, self.ui.control.progress
-        parts: list[Part] = []
-        for name, node in progress.nodes.items():
-            done = sum(stage.state == "done" for stage in node.stages.values())
-            shown = name == self.ui.node
-            text = f"[ {name} {done}/9 ]" if shown else f"  {name} {done}/9  "
-            parts.append((text, STRONG if shown else MUTED))
-        index = (
-            list(progress.nodes).index(self.ui.node) + 1 if self.ui.node in progress.nodes else 0
-        )
-        count = [(f"{index}/{len(progress.nodes)}  [ ] {words('key.node')}", MUTED)]
-        return [look.ends(width, parts, count)]
+        return heads.role(self.ui), self.clock()
 
     def _rail(self, width: int) -> list[Line]:
         ui = self.ui
@@ -166,37 +134,19 @@ class StagesScreen(WizardScreen):
     def _side(self, width: int) -> list[Line]:
         return rails.side(self.ui.shown, self.ui.look, self.ui.words, width)
 
-    def _head(self, width: int) -> list[Line]:
-        """Title and state, a summary, and the views where they don't all fit."""
-        look, words, stage = self.ui.look, self.ui.words, self.ui.stage
-        state = order.shown_state(self.ui.shown, stage, self.ui.skipped)
-        title = f"{order.number_of(stage)} {words(f'title.{stage}')}"
-        right = [(f"{look.glyph(state)} {words.state(state)}", STYLES[state])]
-        lines = [
-            look.ends(width, [(title, HEADING)], right),
-            *look.wrapped(words(f"summary.{stage}"), width),
-        ]
-        if not self.has_class("-wide"):
-            parts: list[Part] = []
-            for view in VIEWS:
-                name = words(f"view.{view}")
-                parts.append((f"[{name}] ", STRONG) if view == self.view else (f" {name}  ", MUTED))
-            lines.append(look.ends(width, parts, [("← →", MUTED)]))
-        return [*lines, look.line("")]
-
     def _why(self, width: int) -> Sequence[Line]:
-        return why(self.ui.stage, self._pen(width))
+        return why(self.ui.stage, self.ui.pen(width))
+
+    def _tabs(self, width: int) -> list[Line]:
+        return heads.node_tabs(self.ui, width)
+
+    def _head(self, width: int) -> list[Line]:
+        view = "" if self.has_class("-wide") else self.view
+        return heads.stage_head(self.ui, width, view)
 
     def _output_head(self, width: int) -> list[Line]:
-        words, pane = self.ui.words, self.query_one(OutputPane)
-        state = (
-            words("output.following") if pane.following else words.count("output.below", pane.below)
-        )
-        title = words("output.title")
-        return [self.ui.look.ends(width, [(title, HEADING)], [(state, MUTED)])]
-
-    def _pen(self, width: int) -> Pen:
-        return self.ui.pen(width)
+        pane = self.query_one(OutputPane)
+        return heads.output_head(self.ui, width, None if pane.following else pane.below)
 
     def on_output_pane_moved(self) -> None:
         """Where the output stands is said in its head."""
@@ -228,7 +178,7 @@ class StagesScreen(WizardScreen):
             await self._focus_pane(by)
             return
         self.remove_class(f"-view-{self.view}")
-        self.view = VIEWS[(VIEWS.index(self.view) + by) % len(VIEWS)]
+        self.view = heads.VIEWS[(heads.VIEWS.index(self.view) + by) % len(heads.VIEWS)]
         self.add_class(f"-view-{self.view}")
         await self.paint()
 

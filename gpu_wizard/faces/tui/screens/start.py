@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -14,10 +13,18 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from gpu_wizard.faces.tui.asking import ask
-from gpu_wizard.faces.tui.drawing.starting import Choice, choice_lines, choices, tested_text
-from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, STYLES, Line, Part
-from gpu_wizard.faces.tui.screens.dialogs import EntryDialog, plain
+from gpu_wizard.faces.tui.asking import ask_kubeconfig
+from gpu_wizard.faces.tui.drawing.starting import (
+    Choice,
+    choice_lines,
+    choices,
+    intro_lines,
+    result_lines,
+    shown_name,
+    trouble_text,
+)
+from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
+from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.services import Asker, Candidate, Tested, Unfinished
 from gpu_wizard.faces.tui.ui import SetupChosen, Ui
@@ -25,21 +32,10 @@ from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry, NodeEntry, SetupFile
+from gpu_wizard.model.setup_file import LOCAL, HostEntry
 
 TEST_AFTER_SECONDS = 0.4
 FIELDS = ("gpu", "control")
-
-
-@dataclass
-class Field:
-    """One machine: what was chosen, and how the test of it stands."""
-
-    host: str = ""
-    kind: str = "host"
-    tested: Tested | None = None
-    trouble: str = ""
-    testing: bool = False
 
 
 class StartScreen(WizardScreen):
@@ -54,7 +50,7 @@ class StartScreen(WizardScreen):
     def __init__(self, ui: Ui) -> None:
         """Candidates are read once, after the first frame."""
         super().__init__(ui)
-        self.fields = {name: Field() for name in FIELDS}
+        self.fields = {name: Machine() for name in FIELDS}
         self._which = "gpu"
         self._chosen = 0
         self._candidates: Sequence[Candidate] = ()
@@ -64,7 +60,7 @@ class StartScreen(WizardScreen):
     def body(self) -> Iterator[Widget]:
         """Fields, their result rows, the list, the button."""
         with Vertical(id="start"):
-            yield Drawn(self._intro, id="start-intro")
+            yield Drawn(lambda _width: intro_lines(self.ui.look, self.ui.words), id="start-intro")
             for name in FIELDS:
                 yield Drawn(partial(self._label, name), classes="label")
                 yield Input(id=f"field-{name}", compact=True)
@@ -103,28 +99,12 @@ class StartScreen(WizardScreen):
             Hint("^C", "key.quit", "app.leave"),
         )
 
-    def _intro(self, width: int) -> list[Line]:
-        words, look = self.ui.words, self.ui.look
-        return [look.line((words("start.title"), HEADING)), look.line(words("start.intro"))]
-
     def _label(self, name: str, _width: int) -> list[Line]:
         style = HEADING if name == self._which else MUTED
         return [self.ui.look.line((self.ui.words(f"start.{name}"), style))]
 
     def _result(self, name: str, width: int) -> list[Line]:
-        field, look, words = self.fields[name], self.ui.look, self.ui.words
-        if field.trouble:
-            text = f"{look.glyph('failed')} {field.trouble}"
-            rows = look.wrapped(text, width, ERROR)
-            last = look.ends(width, [(rows[1].plain + " …", ERROR)], []) if rows[2:] else None
-            return [rows[0], last] if last is not None else rows
-        if field.testing:
-            text = words("start.testing", host=field.host)
-            return [look.line((f"{look.glyph('running')} {text}", STYLES["running"]))]
-        if field.tested is not None:
-            said = tested_text(field.tested, self.ui.pen(width), wants_card=name == "gpu")
-            return [look.line((f"{look.glyph('done')} ", STYLES["done"]), said)]
-        return [look.line("")]
+        return result_lines(self.fields[name], self.ui.pen(width), wants_card=name == "gpu")
 
     def _rows(self) -> list[Choice]:
         field = self.query_one(f"#field-{self._which}", Input)
@@ -133,18 +113,13 @@ class StartScreen(WizardScreen):
         return choices(self._which, typed, self._candidates, self._unfinished, pen)
 
     def _shown(self, name: str) -> str:
-        """What a field says for what was chosen."""
-        field, words = self.fields[name], self.ui.words
-        named = {"local": words("start.this"), "same": words("start.same")}
-        return named.get(field.kind, field.host)
+        return shown_name(self.fields[name], self.ui.words)
 
     def _list(self, width: int) -> list[Line]:
         rows = self._rows()
         self._chosen = max(0, min(self._chosen, len(rows) - 1))
         head = self.ui.look.line((self.ui.words("start.choose"), MUTED))
-        in_use = not isinstance(self.focused, Input) or bool(rows)
-        chosen = self._chosen if in_use else -1
-        return [head, *choice_lines(rows, chosen, self.ui.pen(width))]
+        return [head, *choice_lines(rows, self._chosen, self.ui.pen(width))]
 
     def _actions(self) -> tuple[Action, ...]:
         return (Action("look", self.ui.words("start.look"), "primary"),)
@@ -168,7 +143,7 @@ class StartScreen(WizardScreen):
         name = (event.input.id or "").removeprefix("field-")
         if text == self._shown(name):
             return
-        self.fields[name] = Field()
+        self.fields[name] = Machine()
         self._chosen = 0
         if self._debounce is not None:
             self._debounce.stop()
@@ -178,8 +153,7 @@ class StartScreen(WizardScreen):
 
     def _typed(self, name: str, text: str) -> None:
         """A name that is known, or looks like a whole one, is tried."""
-        known = any(text == each.target for each in self._candidates)
-        if known or "@" in text or text.count(".") >= 1:
+        if "@" in text or "." in text or any(text == each.target for each in self._candidates):
             self._try(name, text)
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -194,7 +168,7 @@ class StartScreen(WizardScreen):
         name = self._which
         match row.kind:
             case "practice":
-                await self._practice()
+                self.run_worker(self._practice(), group="practice", exclusive=True)
                 return
             case "resume":
                 self.app.post_message(SetupChosen(self._unfinished[int(row.value)].setup))
@@ -203,7 +177,7 @@ class StartScreen(WizardScreen):
                 self.run_worker(self._kubeconfig(), group="kubeconfig")
                 return
             case "same":
-                self.fields[name] = Field("same", "same", Tested(""))
+                self.fields[name] = Machine("same", "same", Tested(""))
             case "local":
                 self._try(name, LOCAL, "local")
             case _:
@@ -215,15 +189,15 @@ class StartScreen(WizardScreen):
     def _next(self) -> None:
         """The other field, then the button."""
         if self._which == "gpu":
-            self.query_one("#field-control", Input).focus()
+            self.query_one("#field-control").focus()
         else:
             self.query_one(ButtonRow).focus_on()
 
-    def _try(self, name: str, host: str, kind: str = "host") -> None:
+    def _try(self, name: str, host: str, kind: Kind = "host") -> None:
         current = self.fields[name]
         if current.host == host and (current.testing or current.tested):
             return
-        self.fields[name] = Field(host, kind, testing=True)
+        self.fields[name] = Machine(host, kind, testing=True)
         self.run_worker(self._test(name, host), group=f"test-{name}", exclusive=True)
 
     async def _test(self, name: str, host: str) -> None:
@@ -234,61 +208,33 @@ class StartScreen(WizardScreen):
         try:
             field.tested = await self.ui.services.test(HostEntry(host), asker)
         except WizardError as error:
-            from gpu_wizard.faces.wording import error_advice, error_text
-
-            language = self.ui.words.language
-            said = (error_text(error, language), error_advice(error, language))
-            field.trouble = " ".join(part for part in said if part)
+            field.trouble = trouble_text(error, self.ui.words.language)
         field.testing = False
         await self.paint()
 
     async def _kubeconfig(self) -> None:
-        words = self.ui.words
-        actions = (
-            Action("ok", words("button.ok"), "primary"),
-            Action("cancel", words("button.cancel")),
-        )
-        text = plain(self.ui, words("start.kubeconfig-text"))
-        title = words("start.kubeconfig")
-        dialog = EntryDialog(title, text, actions, secret=False, text="~/.kube/config")
-        if await ask(self.app, dialog) == "ok" and dialog.typed:
-            self.fields["control"] = Field(dialog.typed, "kubeconfig", Tested(""))
-            self.query_one("#field-control", Input).value = dialog.typed
+        path = await ask_kubeconfig(self.app, self.ui)
+        if path:
+            self.fields["control"] = Machine(path, "kubeconfig", Tested(""))
+            self.query_one("#field-control", Input).value = path
             self.query_one(ButtonRow).focus_on()
             await self.paint()
 
     async def _practice(self) -> None:
         start = self.ui.services.practice
         if start is None:
-            self.ui.notice = (self.ui.words("start.lab-missing"), ERROR)
-            await self.paint()
+            await self.say(self.ui.words("start.lab-missing"), ERROR)
             return
-        self.ui.notice = (self.ui.words("start.lab-starting"), "")
-        await self.paint()
+        await self.say(self.ui.words("start.lab-starting"))
         try:
             self.app.post_message(SetupChosen(await start()))
         except WizardError as error:
-            self.ui.notice = (str(error), ERROR)
-            await self.paint()
+            await self.say(trouble_text(error, self.ui.words.language), ERROR)
 
     async def on_button_row_pressed(self) -> None:
         """Look at the node, once both machines are named."""
-        setup = self._setup()
+        setup = setup_of(self.fields["gpu"], self.fields["control"])
         if setup is None:
-            self.ui.notice = (self.ui.words("start.needs-two"), ERROR)
-            await self.paint()
-            return
-        self.app.post_message(SetupChosen(setup))
-
-    def _setup(self) -> SetupFile | None:
-        gpu, control = self.fields["gpu"], self.fields["control"]
-        if not gpu.host or not control.host:
-            return None
-        bare = re.sub(r"^.*@|:\d+$", "", gpu.host)
-        name = re.sub(r"[^A-Za-z0-9._-]", "-", bare).strip("-.") or "node"
-        host = HostEntry(gpu.host)
-        if control.kind == "kubeconfig":
-            cluster = ClusterEntry(kubeconfig=control.host)
-            return SetupFile((NodeEntry(name, host),), None, cluster)
-        plane = host if control.kind == "same" else HostEntry(control.host)
-        return SetupFile((NodeEntry(name, host),), plane)
+            await self.say(self.ui.words("start.needs-two"), ERROR)
+        else:
+            self.app.post_message(SetupChosen(setup))

@@ -61,6 +61,11 @@ class WizardScreen(Screen[None]):
         for drawn in self.query(Drawn):
             drawn.redraw()
 
+    async def say(self, text: str, style: str = "") -> None:
+        """A line above the footer."""
+        self.ui.notice = (text, style)
+        await self.paint()
+
     def on_resize(self) -> None:
         """Another size may mean another arrangement."""
         self.call_after_refresh(self.paint)

@@ -1,0 +1,36 @@
+"""Two machines that were named, as a setup file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from gpu_wizard.faces.tui.services import Tested
+from gpu_wizard.model.setup_file import ClusterEntry, HostEntry, NodeEntry, SetupFile
+
+Kind = Literal["host", "local", "same", "kubeconfig"]
+
+
+@dataclass
+class Machine:
+    """A machine, and how the test of it stands. `host` "": none is named; of a `kubeconfig` its path."""
+
+    host: str = ""
+    kind: Kind = "host"
+    tested: Tested | None = None
+    trouble: str = ""
+    testing: bool = False
+
+
+def setup_of(gpu: Machine, control: Machine) -> SetupFile | None:
+    """What is to be set up; None while a machine is missing. The node is named after its host."""
+    if not gpu.host or not control.host:
+        return None
+    bare = re.sub(r"^.*@|:\d+$", "", gpu.host)
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", bare).strip("-.") or "node"
+    host = HostEntry(gpu.host)
+    nodes = (NodeEntry(name, host),)
+    if control.kind == "kubeconfig":
+        return SetupFile(nodes, None, ClusterEntry(kubeconfig=control.host))
+    return SetupFile(nodes, host if control.kind == "same" else HostEntry(control.host))
