@@ -7,10 +7,15 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import asyncssh
+
 from gpu_wizard.host.process import CHUNK_BYTES
 from gpu_wizard.model.errors import WizardError
 
 Open = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+_LOST = (OSError, asyncssh.Error)
+"""How either end says that it is gone: an end of the stream, not a fault of the tunnel."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,9 @@ class Tunnel:
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*_LOST):
         while data := await source.read(CHUNK_BYTES):
             sink.write(data)
             await sink.drain()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*_LOST):
         sink.write_eof()
