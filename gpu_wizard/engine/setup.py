@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import AnyStage, Assessment, unknown
 
 NOT_RUN = unknown("proof.not-run")
+PLAN_SETTLES_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,23 @@ class _NodeRun:
         if self.state.face.stop_requested():
             await self._proof_not_run()
             return self.finished("stopped")
-        return await (self._plan() if self.course.plan_only else self._act())
+        if not self.course.plan_only:
+            return await self._act()
+        await self._let_settle()
+        return await self._plan()
+
+    async def _let_settle(self) -> None:
+        """No plan is made from a moment that time alone is about to change."""
+        deadline = time.monotonic() + PLAN_SETTLES_SECONDS
+        while time.monotonic() < deadline and not self.state.face.stop_requested():
+            settling = [s for s in self.course.stages if self.assessments[s.id].settling]
+            if not settling:
+                return
+            await asyncio.sleep(min(stage.poll_seconds for stage in settling))
+            await self.state.look(*settling)
+            for stage in settling:
+                if self.state.judged(stage) != self.assessments[stage.id]:
+                    self.assessments[stage.id] = await self.state.assess(stage)
 
     async def _plan(self) -> NodeFinished:
         """Show what each stage would do; those behind an open stage are foreseen only."""
