@@ -116,10 +116,11 @@ def test_class_with_another_handler_is_left_alone(bed: Bed, ready: Machine, wiza
         assert bed.get("runtimeclass", "nvidia")["handler"] == "runc"
     finally:
         bed.kubectl("delete", "runtimeclass", "nvidia")
-        bed.server.sh("systemctl restart k3s")
+        bed.server.sh("systemctl --no-block restart k3s")
         until(
             "K3s made its class again",
             lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+            seconds=120,
         )
 
 
@@ -135,10 +136,11 @@ def test_missing_class_is_made_as_ours(bed: Bed, ready: Machine, wizard: Wizard)
         )
     finally:
         bed.kubectl("delete", "runtimeclass", "nvidia")
-        bed.server.sh("systemctl restart k3s")
+        bed.server.sh("systemctl --no-block restart k3s")
         until(
             "K3s made its class again",
             lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+            seconds=120,
         )
 
 
