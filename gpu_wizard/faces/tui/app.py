@@ -95,7 +95,7 @@ class WizardApp(App[int]):
         control = Control(self._changed, partial(asking.put, self))
         self.ui = Ui(look or Look(), Words(language), now, services, control, setup)
         self.ui.plain_output = plain
-        control.narrate = lambda event: narrate(event, self.ui.words)
+        control.narrate = lambda event, steps: narrate(event, steps, self.ui.words)
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
         self._run: Worker[None] | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from gpu_wizard.engine.progress import Progress
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces.risks import disturbs
 from gpu_wizard.faces.tui.output_log import OutputLog
-from gpu_wizard.model.action import Plan
+from gpu_wizard.model.action import Plan, Step
 from gpu_wizard.model.events import Event, OutputReceived, StepFinished, StepStarted
 from gpu_wizard.model.stage import Question
 
@@ -43,7 +43,7 @@ class Control:
 
     changed: Callable[[], None]
     dialog: Callable[[Asked], Awaitable[str]]
-    narrate: Callable[[Event], str] = lambda _event: ""
+    narrate: Callable[[Event, Sequence[Step]], str] = lambda _event, _steps: ""
     progress: Progress = field(default_factory=Progress)
     skipped: dict[str, set[str]] = field(default_factory=dict)
     choices: dict[str, str] = field(default_factory=dict)
@@ -129,5 +129,7 @@ class Control:
         log = self.log(node)
         if isinstance(event, OutputReceived):
             log.feed(event.chunk.text)
-        elif isinstance(event, StepStarted | StepFinished) and (text := self.narrate(event)):
-            log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")
+        elif isinstance(event, StepStarted | StepFinished):
+            steps = [one.step for one in self.stage(node, event.stage).steps]
+            if text := self.narrate(event, steps):
+                log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gpu_wizard.faces.tui.drawing.command import act, command_words
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.model.action import Run
+from gpu_wizard.model.action import Run, Step
 from gpu_wizard.model.events import Event, StepFinished, StepStarted
 
 
-def narrate(event: Event, words: Words) -> str:
-    """The line for an event; "" where it has none."""
+def narrate(event: Event, steps: Sequence[Step], words: Words) -> str:
+    """The line for an event; "" where it has none. `steps`: of its stage's round, of which it tells an id."""
     match event:
         case StepStarted(step=step):
             clock = f"{event.at.astimezone():%H:%M:%S}"
@@ -20,18 +22,26 @@ def narrate(event: Event, words: Words) -> str:
                 return f"{clock}  $ {first}{' …' if more else ''}"
             return f"{clock}  {act(step.action, words)}"
         case StepFinished(outcome="undone"):
-            return f"{event.at.astimezone():%H:%M:%S}  {words('run.taken-back')}: {event.step}"
+            undone = _step_of(event, steps)
+            title = words.step(undone) if undone else event.step
+            return f"{event.at.astimezone():%H:%M:%S}  {words('run.taken-back')}: {title}"
         case StepFinished():
-            return f"          {_ended(event, words)}"
+            return f"          {_ended(event, _step_of(event, steps), words)}"
     return ""
 
 
-def _ended(event: StepFinished, words: Words) -> str:
+def _step_of(event: StepFinished, steps: Sequence[Step]) -> Step | None:
+    return next((step for step in steps if step.id == event.step), None)
+
+
+def _ended(event: StepFinished, step: Step | None, words: Words) -> str:
     took = words.took(event.seconds)
     if event.error is not None:
         return f"× {event.error}"
     if event.status is not None:
         return words("output.exit", status=event.status, time=took)
+    if step is not None and not step.change:
+        return words("output.done", time=took)
     return words("output.changed" if event.changed else "output.unchanged", time=took)
 
 
