@@ -71,7 +71,7 @@ _LOST = _Meaning(
     UnreachableError,
     LOST,
     "The connection to {host} was lost.",
-    "See whether the machine is up; what ran there may still be running.",
+    "See whether the machine is up and lets you log in; what ran there, if anything did, may still be running.",
 )
 _UNREADABLE_KEY = _Meaning(
     InputError,
