@@ -98,7 +98,7 @@ def _control_plane(value: Any, mistakes: Mistakes) -> HostEntry | None:
 
 def _host(values: Mapping[str, Any], key: str, mistakes: Mistakes) -> HostEntry:
     entry = fill(HostEntry, {"host": "", **values}, key, mistakes, HostEntry(""))
-    if not entry.host:
+    if values.get("host", "") == "":
         mistakes.add(f"{key}.host", "is missing: the machine's name or address, or `local`.")
     if entry.user and "@" in entry.host:
         mistakes.add(f"{key}.user", "stands in host too; one of them is enough.")

@@ -103,6 +103,15 @@ installer_sha256 = true
     assert "control_plane.host" in found
 
 
+def test_a_host_of_the_wrong_type_is_one_mistake(tmp_path: Path) -> None:
+    path = written(tmp_path, 'version = 1\n[control_plane]\nhost = "k3s-1"\n[[nodes]]\nhost = 7\n')
+    with pytest.raises(InputListError) as caught:
+        read_setup(path)
+    assert [str(error) for error in caught.value.errors] == [
+        f"nodes[0].host must be a text, not a whole number. ({path}:5, key nodes[0].host)"
+    ]
+
+
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
     text = GOOD.replace('sudo = {from = "prompt"}', 'sudo = "hunter2"')
     found = mistakes(tmp_path, text)
