@@ -200,9 +200,10 @@ class TextFace(Headless):
                 self._say(f"   {self._mark(state)}{self._title(stage)}")
 
     def _setup_finished(self, event: SetupFinished) -> None:
-        changes = self._word("changes" if event.changes else "no-changes", count=str(event.changes))
-        planned = f" · {self._word('planned', count=str(event.planned))}" if event.plan else ""
-        self._say("", f"{self._mark(event.outcome)}{changes}{planned}")
+        word, count = "changes" if event.changes else "no-changes", event.changes
+        if event.plan:
+            word, count = "planned", event.planned
+        self._say("", f"{self._mark(event.outcome)}{self._word(word, count=str(count))}")
         if event.folder:
             self._say(self._word("folder", path=event.folder))
 
