@@ -98,10 +98,11 @@ class Runtime(Stage[RuntimeFacts]):
 
     def found(self, facts: RuntimeFacts, spec: Spec) -> tuple[Found, ...]:
         """Version, program, runtime, default, where it comes from."""
-        return found_rows(_situation(facts, spec))
+        return found_rows(situation_of(facts, spec.options.runtime.binary))
 
 
-def _situation(facts: RuntimeFacts, spec: Spec) -> Situation:
+def situation_of(facts: RuntimeFacts, wanted: str) -> Situation:
+    """The facts put together. `wanted`: the program that the user names, "" for K3s's own choice."""
     return Situation(
         files=facts.files,
         programs=facts.programs,
@@ -111,7 +112,7 @@ def _situation(facts: RuntimeFacts, spec: Spec) -> Situation:
         node=facts.node,
         journal=facts.journal,
         config=facts.config,
-        wanted=spec.options.runtime.binary,
+        wanted=wanted,
     )
 
 
@@ -120,7 +121,7 @@ class _Judge:
 
     def __init__(self, facts: RuntimeFacts, spec: Spec) -> None:
         self._facts = facts
-        self.situation = _situation(facts, spec)
+        self.situation = situation_of(facts, spec.options.runtime.binary)
 
     def judge(self) -> Assessment:
         for look in (self._unreadable, self._not_ours, self._unit, self._cri):

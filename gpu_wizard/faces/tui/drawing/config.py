@@ -16,27 +16,16 @@ from gpu_wizard.facts.containerd_rows import ConfigRow, config_rows
 from gpu_wizard.facts.containerd_situation import Situation
 from gpu_wizard.model.fact import Fact, value_or
 from gpu_wizard.model.question import probes_of
-from gpu_wizard.stages.runtime import RuntimeFacts
+from gpu_wizard.stages.runtime import RuntimeFacts, situation_of
 
 _FOUND_CELLS = 34
 
 
-def situation_of(facts: Mapping[str, Fact[object]], wanted: str) -> Situation | None:
+def known_situation(facts: Mapping[str, Fact[object]], wanted: str) -> Situation | None:
     """What is known of containerd; None before it was asked. `wanted`: the program that the user names."""
     if any(probe.id not in facts for probe in probes_of(RuntimeFacts).values()):
         return None
-    form = filled(RuntimeFacts, facts)
-    return Situation(
-        files=form.files,
-        programs=form.programs,
-        unit_path=form.unit_path,
-        loaded=form.loaded,
-        k3s=form.k3s,
-        node=form.node,
-        journal=form.journal,
-        config=form.config,
-        wanted=wanted,
-    )
+    return situation_of(filled(RuntimeFacts, facts), wanted)
 
 
 def judged(situation: Situation | None, pen: Pen) -> list[Line]:

@@ -53,7 +53,7 @@ class ConfigScreen(WizardScreen):
                     yield Drawn(self._file)
             with VerticalScroll(id="repair", can_focus=False):
                 yield Drawn(self._repair)
-            yield ButtonRow(self._actions(), id="config-buttons", arrows=False)
+            yield ButtonRow(self.actions(), id="config-buttons", arrows=False)
 
     def on_mount(self) -> None:
         """The nvidia section is in sight."""
@@ -63,11 +63,6 @@ class ConfigScreen(WizardScreen):
     def _to_section(self) -> None:
         _, at = config.file_lines(self._situation(), self.ui.pen(80))
         self.query_one("#file", VerticalScroll).scroll_to(y=max(0, at - 1), animate=False)
-
-    async def paint(self) -> None:
-        """Draw, and offer what fits."""
-        await super().paint()
-        await self.query_one(ButtonRow).show(self._actions())
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """Whose configuration it is."""
@@ -92,9 +87,10 @@ class ConfigScreen(WizardScreen):
         setup = self.ui.setup
         node = next((n for n in setup.nodes if n.name == self.ui.node), None) if setup else None
         wanted = node.options.runtime.binary if node else ""
-        return config.situation_of(self.ui.shown.facts, wanted)
+        return config.known_situation(self.ui.shown.facts, wanted)
 
-    def _actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action, ...]:
+        """What the buttons offer now."""
         words = self.ui.words
         plan = self.ui.shown.stage("runtime").plan
         repair = (Action("repair", words("button.repair"), "primary"),) if plan else ()
