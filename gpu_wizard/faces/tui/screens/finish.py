@@ -43,16 +43,11 @@ class FinishScreen(WizardScreen):
         with Vertical(id="finish"):
             with VerticalScroll(id="finish-text", can_focus=False):
                 yield Drawn(self._text)
-            yield ButtonRow(self._actions(), id="finish-buttons")
+            yield ButtonRow(self.actions(), id="finish-buttons")
 
     def on_mount(self) -> None:
         """Saving is what most want next."""
         self.query_one(ButtonRow).focus_on()
-
-    async def paint(self) -> None:
-        """Draw, and offer what fits."""
-        await super().paint()
-        await self.query_one(ButtonRow).show(self._actions())
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """How far it came, and how long it took."""
@@ -71,7 +66,8 @@ class FinishScreen(WizardScreen):
             QUIT,
         )
 
-    def _actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action, ...]:
+        """What the buttons offer now."""
         words = self.ui.words
         if self.manifests:
             return (

@@ -63,16 +63,11 @@ class PlanScreen(WizardScreen):
             yield Drawn(self._list, id="plan-list")
             with VerticalScroll(id="plan-steps", can_focus=False):
                 yield Drawn(self._steps)
-            yield ButtonRow(self._actions(), id="plan-buttons")
+            yield ButtonRow(self.actions(), id="plan-buttons")
 
     def on_mount(self) -> None:
         """Start has the focus."""
         self.query_one(ButtonRow).focus_on()
-
-    async def paint(self) -> None:
-        """Draw, and offer what fits."""
-        await super().paint()
-        await self.query_one(ButtonRow).show(self._actions())
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """How much it is."""
@@ -93,7 +88,8 @@ class PlanScreen(WizardScreen):
             QUIT,
         )
 
-    def _actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action, ...]:
+        """What the buttons offer now."""
         words = self.ui.words
         if self.ui.busy:
             return (Action("back", words("button.back"), "primary"),)

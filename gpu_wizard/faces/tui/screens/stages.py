@@ -19,7 +19,7 @@ from gpu_wizard.faces.tui.screens.stage_actions import actions_for, carry_out
 from gpu_wizard.faces.tui.screens.wizard_screen import HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
-from gpu_wizard.faces.tui.widgets.buttons import ButtonRow
+from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
 from gpu_wizard.faces.tui.widgets.steps import Steps
@@ -87,10 +87,12 @@ class StagesScreen(WizardScreen):
         pane.show_log(self.ui.control.log(self.ui.node))
         pane.tick()
         self.query_one("#nodes").display = len(self.ui.control.progress.nodes) > 1
-        for drawn in self.query(Drawn):
-            drawn.redraw()
+        await super().paint()
         self._fit()
-        await self.query_one(ButtonRow).show(actions_for(self.ui))
+
+    def actions(self) -> tuple[Action, ...]:
+        """What the stage shown offers."""
+        return actions_for(self.ui)
 
     def _fit(self) -> None:
         """The buttons follow the text; where it is too long it scrolls above them."""
@@ -184,8 +186,7 @@ class StagesScreen(WizardScreen):
 
     async def _focus_pane(self, by: int) -> None:
         panes = [self.query_one(Steps), self.query_one("#why-wide"), self.query_one(OutputPane)]
-        at = panes.index(self.focused) if self.focused in panes else -1
-        after = at + by
+        after = (panes.index(self.focused) if self.focused in panes else -1) + by
         if 0 <= after < len(panes):
             panes[after].focus()
         else:

@@ -66,7 +66,7 @@ class StartScreen(WizardScreen):
                 yield Input(id=f"field-{name}", compact=True)
                 yield Drawn(partial(self._result, name), classes="result")
             yield Drawn(self._list, id="start-list")
-            yield ButtonRow(self._actions(), id="start-buttons")
+            yield ButtonRow(self.actions(), id="start-buttons")
 
     def on_mount(self) -> None:
         """The first field has the focus."""
@@ -78,11 +78,6 @@ class StartScreen(WizardScreen):
         self._candidates = self.ui.services.candidates()
         self._unfinished = self.ui.services.unfinished()
         await self.paint()
-
-    async def paint(self) -> None:
-        """Draw, and offer what fits."""
-        await super().paint()
-        await self.query_one(ButtonRow).show(self._actions())
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """The language, where one can see it."""
@@ -121,7 +116,8 @@ class StartScreen(WizardScreen):
         head = self.ui.look.line((self.ui.words("start.choose"), MUTED))
         return [head, *choice_lines(rows, self._chosen, self.ui.pen(width))]
 
-    def _actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action, ...]:
+        """What the buttons offer now."""
         return (Action("look", self.ui.words("start.look"), "primary"),)
 
     async def action_move(self, by: int) -> None:

@@ -71,11 +71,6 @@ class TroubleScreen(WizardScreen):
         at = [n for n, f in enumerate(self._found) if f.signature.ours == self.ui.stage]
         self._chosen = at[0] if at and not self._query else 0
 
-    async def paint(self) -> None:
-        """Draw, and offer what fits."""
-        await super().paint()
-        await self.query_one(ButtonRow).show(self._actions())
-
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """How much was recognised."""
         words = self.ui.words
@@ -101,7 +96,8 @@ class TroubleScreen(WizardScreen):
         rows = self._entries()
         return rows[min(self._chosen, len(rows) - 1)] if rows else None
 
-    def _actions(self) -> tuple[Action, ...]:
+    def actions(self) -> tuple[Action, ...]:
+        """What the buttons offer now."""
         words, entry = self.ui.words, self._entry()
         if entry is None:
             return (Action("search", words("trouble.search"), "primary"),)

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from gpu_wizard.faces.tui.look import BODY, MUTED, RISK, STRONG, STYLES, Line, Part
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
+from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.words import elapsed
 
@@ -52,14 +53,20 @@ class WizardScreen(Screen[None]):
         """The footer's keys, the most wanted first."""
         return (BACK, HELP, QUIT)
 
+    def actions(self) -> tuple[Action, ...]:
+        """What the row of buttons offers now, where there is one."""
+        return ()
+
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """What the header says on the left behind the node, and on the right."""
         return [], []
 
     async def paint(self) -> None:
-        """Draw what may have changed."""
+        """Draw what may have changed, and offer what fits."""
         for drawn in self.query(Drawn):
             drawn.redraw()
+        for row in self.query(ButtonRow):
+            await row.show(self.actions())
 
     async def say(self, text: str, style: str = "") -> None:
         """A line above the footer."""
