@@ -117,6 +117,7 @@ def services() -> Services:
         candidates=candidates,
         unfinished=unfinished,
         save_setup=save_setup,
+        save_text=save_text,
         telemetry=telemetry,
         prepare=prepare,
     )
@@ -215,7 +216,13 @@ def unfinished() -> Sequence[Unfinished]:
 
 def save_setup(setup: SetupFile, path: Path) -> None:
     """Write a setup file. Raises: InputError: it is there already, or can't be written."""
-    from gpu_wizard.journal.recording import write_new
     from gpu_wizard.journal.rendering import render
 
-    write_new(path, render(replace(setup, path="")))
+    save_text(render(replace(setup, path="")), path)
+
+
+def save_text(text: str, path: Path) -> None:
+    """Write a file. Raises: InputError: it is there already, or can't be written."""
+    from gpu_wizard.journal.recording import write_new
+
+    write_new(path, text)

@@ -222,7 +222,10 @@ def write_new(path: Path, text: str) -> None:
         ) from error
     except OSError as error:
         raise InputError(
-            "file-unwritable", f"Can't write the file: {error.strerror}.", where
+            "file-unwritable",
+            f"Can't write the file: {error.strerror}.",
+            where,
+            params={"detail": error.strerror or ""},
         ) from error
     finally:
         if temporary:

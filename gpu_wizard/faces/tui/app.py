@@ -45,12 +45,6 @@ def _everything() -> type[Provider]:
     return Everything
 
 
-def _said(error: WizardError, language: Language) -> str:
-    from gpu_wizard.faces.wording import error_text
-
-    return error_text(error, language)
-
-
 class WizardApp(App[int]):
     """Shows events and makes choices; what it needs of the outside it is given as functions."""
 
@@ -143,13 +137,11 @@ class WizardApp(App[int]):
         try:
             finished = await self.ui.services.run(request, self.ui.control, self.asker)
         except WizardError as error:
-            self.say(_said(error, self.ui.words.language), ERROR)
+            self.say(self.ui.words.trouble(error), ERROR)
             return
         for node in self.ui.control.progress.nodes.values():
             if node.finished is not None and node.finished.error is not None:
-                self.say(
-                    f"{node.name}: {_said(node.finished.error, self.ui.words.language)}", ERROR
-                )
+                self.say(f"{node.name}: {self.ui.words.trouble(node.finished.error)}", ERROR)
         if finished.outcome == "done" and not finished.plan and not request.stages:
             self._finished_well()
 

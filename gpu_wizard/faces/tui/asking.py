@@ -86,7 +86,7 @@ async def save(app: WizardApp) -> None:
     try:
         ui.services.save_setup(setup, path)
     except WizardError as error:
-        app.say(words("line.not-saved", reason=str(error)), ERROR)
+        app.say(words("line.not-saved", reason=words.trouble(error)), ERROR)
         return
     ui.saved_to = str(path)
     app.say(words("line.saved", path=path))

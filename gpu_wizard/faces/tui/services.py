@@ -95,6 +95,8 @@ class Services:
     unfinished: Callable[[], Sequence[Unfinished]]
     save_setup: Callable[[SetupFile, Path], None]
     """A file that is there already is left alone."""
+    save_text: Callable[[str, Path], None]
+    """Likewise; whole or not at all."""
     practice: Callable[[], Awaitable[SetupFile]] | None = None
     """Starts the practice lab; None where its packages are not installed."""
     telemetry: Callable[[SetupFile, str, Asker], TelemetrySource] | None = None

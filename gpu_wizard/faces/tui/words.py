@@ -7,6 +7,7 @@ from typing import Final
 
 from gpu_wizard.knowledge.texts import Language, entries, next_step, sentence
 from gpu_wizard.model.action import Step
+from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.stage import Assessment, Found
 
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
@@ -59,6 +60,12 @@ class Words:
     def step(self, step: Step) -> str:
         """What a step does."""
         return self.of("step", step.id, dict(step.params))
+
+    def trouble(self, error: WizardError) -> str:
+        """What happened and where."""
+        from gpu_wizard.faces.wording import error_text
+
+        return error_text(error, self.language)
 
     def risk(self, step: Step) -> str:
         """What else a step disturbs; "" for nothing."""

@@ -35,7 +35,7 @@ async def _tested(_entry: HostEntry, _asker: Asker) -> Tested:
     return Tested("Debian 13", "RTX A6000", "agent")
 
 
-def _save(_setup: SetupFile, _path: Path) -> None:
+def _save(_content: SetupFile | str, _path: Path) -> None:
     pass
 
 
@@ -50,6 +50,7 @@ def services(**more: Any) -> Services:
         ),
         "unfinished": tuple[Unfinished, ...],
         "save_setup": _save,
+        "save_text": _save,
         **more,
     }
     return Services(**given)

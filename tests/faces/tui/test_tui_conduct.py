@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu_wizard.cli.tui import save_text
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.order import ORDER
 from gpu_wizard.faces.tui.services import Asker, RunRequest
@@ -155,3 +156,31 @@ def test_the_look_of_an_app_is_its_own() -> None:
     assert isinstance(first, WizardApp)
     assert first.ui.look.glyph("done") == "✓"
     assert second.ui.look.glyph("done") == "+"
+
+
+async def test_what_is_saved_from_a_screen_is_whole_and_never_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = recorded_app(whole(), save_text=save_text)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.open("output")
+        await settle(pilot)
+        await pilot.press("w")
+        await settle(pilot)
+        (file,) = tmp_path.iterdir()
+        assert "Saved: gpu-wizard-" in as_text(app)
+        assert "taken back" in file.read_text()
+        await pilot.press("escape")
+        app.open("finish")
+        await settle(pilot)
+        await pilot.press("right", "enter", "w")
+        await settle(pilot)
+        manifests = tmp_path / "gpu-workload.yaml"
+        assert "runtimeClassName: nvidia" in manifests.read_text()
+        manifests.write_text("mine")
+        await pilot.press("w")
+        await settle(pilot)
+        assert "Not saved: The file is there already" in as_text(app)
+    assert manifests.read_text() == "mine"

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from gpu_wizard.faces.tui.drawing.evidence import summary
 from gpu_wizard.faces.tui.drawing.workloads import workloads
-from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
+from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
@@ -102,7 +102,7 @@ class FinishScreen(WizardScreen):
         """Copy what is shown."""
         text = self._manifests() if self.manifests else self._plain_summary()
         self.app.copy_to_clipboard(text)
-        self._say(self.ui.words("line.copied"))
+        self.tell(self.ui.words("line.copied"))
 
     def _plain_summary(self) -> str:
         lines = summary(self.ui.shown, self.ui.pen(100), self.ui.saved_to)
@@ -113,19 +113,7 @@ class FinishScreen(WizardScreen):
         if not self.manifests:
             self.post_message(ScreenWanted("save"))
             return
-        path = Path("gpu-workload.yaml")
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(self._manifests())
-        except OSError as error:
-            reason = f"{path}: {error.strerror}"
-            self._say(self.ui.words("line.not-saved", reason=reason), ERROR)
-            return
-        self._say(self.ui.words("line.saved", path=path))
-
-    def _say(self, text: str, style: str = "") -> None:
-        self.ui.notice = (text, style)
-        self.call_later(self.paint)
+        self.save(self._manifests(), Path("gpu-workload.yaml"))
 
     async def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
         """What was chosen."""

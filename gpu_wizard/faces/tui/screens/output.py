@@ -128,23 +128,13 @@ class OutputScreen(WizardScreen):
         pane = self.query_one(OutputPane)
         lines = pane.log_shown.read(round(pane.scroll_offset.y), pane.size.height)
         self.app.copy_to_clipboard("\n".join(lines))
-        self._say(self.ui.words("line.copied"))
+        self.tell(self.ui.words("line.copied"))
 
     def action_save(self) -> None:
         """Write all of it into a file beside the person."""
         stamp = datetime.now().astimezone()
         path = Path(f"gpu-wizard-{self.ui.node or 'output'}-{stamp:%Y%m%d-%H%M%S}.log")
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(self.query_one(OutputPane).log_shown.text())
-        except OSError as error:
-            self._say(self.ui.words("line.not-saved", reason=error.strerror or "?"), ERROR)
-            return
-        self._say(self.ui.words("line.saved", path=path))
-
-    def _say(self, text: str, style: str = "") -> None:
-        self.ui.notice = (text, style)
-        self.call_later(self.paint)
+        self.save(self.query_one(OutputPane).log_shown.text(), path)
 
     async def action_close(self) -> None:
         """Esc: first out of the search, then back."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from gpu_wizard.faces.tui.look import BODY, MUTED, RISK, STRONG, STYLES, Line, Part
+from gpu_wizard.faces.tui.look import BODY, ERROR, MUTED, RISK, STRONG, STYLES, Line, Part
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.words import elapsed
+from gpu_wizard.model.errors import WizardError
 
 HELP = Hint("?", "key.help", "app.help")
 QUIT = Hint("q", "key.quit", "app.leave")
@@ -72,6 +74,20 @@ class WizardScreen(Screen[None]):
         """A line above the footer."""
         self.ui.notice = (text, style)
         await self.paint()
+
+    def tell(self, text: str, style: str = "") -> None:
+        """The same, drawn as soon as there is time."""
+        self.ui.notice = (text, style)
+        self.call_later(self.paint)
+
+    def save(self, text: str, path: Path) -> None:
+        """Write a file of the person's own, and say so, or why not."""
+        try:
+            self.ui.services.save_text(text, path)
+        except WizardError as error:
+            self.tell(self.ui.words("line.not-saved", reason=self.ui.words.trouble(error)), ERROR)
+        else:
+            self.tell(self.ui.words("line.saved", path=path))
 
     def on_resize(self) -> None:
         """Another size may mean another arrangement."""
