@@ -25,19 +25,26 @@ from gpu_wizard.model.secret import Secret
 ROOT_SECONDS = 60.0
 """For prompt, password and mark together; PAM delays a refusal by some seconds."""
 
+TYPED_TRIES = 3
+"""Passwords that a person may type. Source: sudoers(5), the default of `passwd_tries`."""
+
 AskPassword = Callable[[str], Awaitable[Secret | None]]
 """Asks a person; its argument says what for. None: nobody answered."""
 
 
 @dataclass
 class Sudo:
-    """How root is reached on one host. A refused password is forgotten and never sent again."""
+    """How root is reached on one host. A refused password is forgotten and never sent again.
+
+    What a person mistyped is asked for again; a password from elsewhere is not, and ends it.
+    """
 
     host: str
     secrets: Secrets
     password: Secret | None = None
     ask: AskPassword | None = None
     refused: AccessError | None = field(default=None, init=False)
+    _typed: int = field(default=0, init=False)
 
     def attempt(self) -> RootAttempt:
         """One go at a root shell. Raises: AccessError: a password was refused before."""
@@ -46,15 +53,19 @@ class Sudo:
         return RootAttempt(self.host, self.secrets, self.password)
 
     async def learn(self, error: AccessError) -> bool:
-        """Whether another attempt makes sense after `error`: a person gave a password that was missing."""
+        """Whether another attempt makes sense after `error`: a person gave what was missing or mistyped."""
+        was_mistyped = error.code == "sudo-wrong-password" and 0 < self._typed < TYPED_TRIES
+        is_missing = error.code == "sudo-password-needed" and self.password is None
         if error.code == "sudo-wrong-password":
             self.refused, self.password = error, None
-        if error.code != "sudo-password-needed" or self.ask is None or self.password is not None:
+        if self.ask is None or not (was_mistyped or is_missing):
             return False
         self.password = await self.ask(f"sudo password on {self.host}")
         if self.password is None:
             return False
         self.secrets.add(self.password)
+        self._typed += 1
+        self.refused = None
         return True
 
 

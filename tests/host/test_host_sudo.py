@@ -83,6 +83,27 @@ async def test_a_missing_password_is_asked_for_once(sshd: Sshd, make_user: MakeU
     assert user in prompts[0]
 
 
+@pytest.mark.parametrize(("typed", "ends"), [(["no", RIGHT], ""), (["no"] * 4, "wrong-password")])
+async def test_a_mistyped_password_is_asked_for_again(
+    sshd: Sshd, make_user: MakeUser, typed: list[str], ends: str
+) -> None:
+    user = make_user(RIGHT, WITH_PASSWORD)
+    left = list(typed)
+
+    async def person(_prompt: str) -> Secret:
+        return Secret(left.pop(0).encode())
+
+    host = await connect(sshd.target(user), sshd.options(ask_sudo_password=person))
+    answers = await host.ask(WHO)
+    await host.close()
+    if ends:
+        assert codes(answers) == ["", f"sudo-{ends}", f"sudo-{ends}"]
+        assert len(left) == 1
+    else:
+        assert became_root(answers, user)
+        assert left == []
+
+
 async def test_no_password_leaves_the_rest_answered(sshd: Sshd, make_user: MakeUser) -> None:
     answers = await ask(sshd, make_user(RIGHT, WITH_PASSWORD))
     assert codes(answers) == ["", "sudo-password-needed", "sudo-password-needed"]
