@@ -147,6 +147,8 @@ def _explains(cause: Finding, symptom: Finding) -> bool:
     """Whether a cause of its own layer or below stands beside a mere symptom."""
     if cause.signature.symptom or cause.severity == "info":
         return False
+    if symptom.id in cause.signature.yields_to:
+        return False
     return LAYERS.index(cause.signature.layer) <= LAYERS.index(symptom.signature.layer)
 
 
