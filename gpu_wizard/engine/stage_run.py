@@ -10,7 +10,7 @@ from gpu_wizard.engine.diffs import diffs_of
 from gpu_wizard.engine.state import NodeState
 from gpu_wizard.engine.steps import StepRunner, Stopped
 from gpu_wizard.model.action import Plan
-from gpu_wizard.model.errors import UnreachableError, WizardError
+from gpu_wizard.model.errors import AccessError, TrustError, UnreachableError, WizardError
 from gpu_wizard.model.events import PlanMade, StageFinished, StageSettling
 from gpu_wizard.model.stage import AnyStage, Assessment, Option, Question
 
@@ -19,6 +19,10 @@ ROUNDS = 4
 """Different plans that one stage may try in one run (restart, then a drop-in, …)."""
 PLAN_KEEPS_SECONDS = 5.0
 """A plan approved within this time is performed as it is; later the node is asked once more."""
+AWAY_SECONDS = 60.0
+"""How long an API that does not answer is waited for before a stage gives up: a server may be booting."""
+REBOOTS = 2
+"""How often a machine may go down under one stage before that counts as the stage's failure."""
 APPROVAL = (Option("approve"), Option("skip"), Option("stop"))
 AFTER_FAILURE = (Option("retry"), Option("skip"), Option("stop"))
 
@@ -65,27 +69,45 @@ class StageRun:
             self.state.touched()
 
     async def _attempt(self) -> tuple[StageOutcome, Assessment]:
-        assessment = self.state.judged(self.stage)
-        outcome: StageOutcome
-        try:
-            if not self.state.is_fresh(self.stage):
-                await self._look()
-            assessment = await self.state.assess(self.stage)
-            outcome, assessment = await self._rounds(assessment)
-        except Stopped:
-            outcome = "stopped"
-        except WizardError as error:
-            self._error, outcome = error, "failed"
-        except asyncio.CancelledError:
-            if self.stage.undo_at_once:
-                await asyncio.shield(self._steps.take_back())
-            raise
+        outcome, assessment = await self._try()
+        for _ in range(REBOOTS):
+            if outcome != "failed" or not await self._came_back():
+                break
+            self._tried, self._error = [], None
+            self.state.touched()
+            outcome, assessment = await self._try()
         if outcome == "failed":
             await self._steps.watch.explain(self._error)
         if outcome in ("failed", "stopped") or self.stage.undo_at_once:
             undo_error = await self._steps.take_back()
             self._error = self._error or undo_error
         return outcome, assessment
+
+    async def _came_back(self) -> bool:
+        """Whether the failure was the machine's going down, and it is up again."""
+        if isinstance(self._error, UnreachableError | TrustError):
+            return False
+        try:
+            return await self._steps.came_back()
+        except WizardError as error:
+            self._error = error
+            return False
+
+    async def _try(self) -> tuple[StageOutcome, Assessment]:
+        assessment = self.state.judged(self.stage)
+        try:
+            if not self.state.is_fresh(self.stage):
+                await self._look()
+            return await self._rounds(await self.state.assess(self.stage))
+        except Stopped:
+            return "stopped", assessment
+        except WizardError as error:
+            self._error = error
+            return "failed", assessment
+        except asyncio.CancelledError:
+            if self.stage.undo_at_once:
+                await asyncio.shield(self._steps.take_back())
+            raise
 
     async def _rounds(self, assessment: Assessment) -> tuple[StageOutcome, Assessment]:
         """Plans performed one after the other until the stage is done or none is left."""
@@ -156,11 +178,12 @@ class StageRun:
 
     async def _settled(self) -> Assessment:
         """Look again until the world agrees, a person is needed, another plan fits, or time is over."""
-        deadline, last = time.monotonic() + self.stage.settles_in(self.state.spec), ""
+        started, last = time.monotonic(), ""
         while True:
             await self._look()
             assessment = self.state.judged(self.stage)
-            if self._is_conclusive(assessment) or time.monotonic() > deadline:
+            over = time.monotonic() - started > self._patience(assessment)
+            if over or self._is_conclusive(assessment):
                 return await self.state.assess(self.stage)
             if assessment.code != last:
                 last = assessment.code
@@ -172,6 +195,13 @@ class StageRun:
                 raise Stopped
             await asyncio.sleep(self.stage.poll_seconds)
 
+    def _patience(self, assessment: Assessment) -> float:
+        """Seconds that this may take: the stage's own for the world to agree, others for an API to come back."""
+        settles = self.stage.settles_in(self.state.spec)
+        if assessment.state != "unknown" or not assessment.settling:
+            return settles
+        return max(settles, AWAY_SECONDS) if self._tried else AWAY_SECONDS
+
     def _is_conclusive(self, assessment: Assessment) -> bool:
         if assessment.settling:
             return False
@@ -182,6 +212,7 @@ class StageRun:
     async def _look(self) -> None:
         try:
             await self.state.look(self.stage)
-        except UnreachableError:
+        except (UnreachableError, AccessError):
+            # Also while a machine boots: it lets nobody in at first.
             await self._steps.reconnect()
             await self.state.look(self.stage)

@@ -14,7 +14,12 @@ from gpu_wizard.engine.watching import Watch
 from gpu_wizard.facts.identity import BOOT_ID, BOOT_ID_FILE
 from gpu_wizard.knowledge.diagnosis.conditions import TOKEN_FORM
 from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, Run, Step
-from gpu_wizard.model.errors import TimedOutError, UnreachableError, WizardError
+from gpu_wizard.model.errors import (
+    AccessError,
+    TimedOutError,
+    UnreachableError,
+    WizardError,
+)
 from gpu_wizard.model.events import (
     ConnectionLost,
     ConnectionRestored,
@@ -28,13 +33,17 @@ from gpu_wizard.model.events import (
 )
 from gpu_wizard.model.fact import Known
 from gpu_wizard.model.line import Chunk
-from gpu_wizard.model.question import Files
+from gpu_wizard.model.question import Command, Files, Output
 from gpu_wizard.model.stage import AnyStage
 
 QUIET_SECONDS = 30.0
 RECONNECT_SECONDS = 120.0
 REBOOT_SECONDS = 600.0
 TAIL_LINES = 40
+# As root systemd itself is asked, others ask D-Bus, which is among the first to end.
+SYSTEM_STATE = Command(("systemctl", "is-system-running"), root=True)
+GOING_DOWN = "stopping"
+"""Source: systemctl(1), is-system-running."""
 Ending: TypeAlias = Literal["whole", "host-lost", "api-lost"]
 """How a plan ended: performed as a whole, or cut off; a command may then still run, an API request may not."""
 
@@ -106,10 +115,25 @@ class StepRunner:
             ConnectionLost(**self._place, host=host.name, deadline_seconds=deadline_seconds)
         )
         await host.reconnect(deadline_seconds)
+        while await self._is_going_down():
+            # A machine that shuts down lets one in again until its sshd has ended.
+            await host.close()
+            await asyncio.sleep(self.stage.poll_seconds)
+            await host.reconnect(max(0.0, started + REBOOT_SECONDS - time.monotonic()))
         seconds = time.monotonic() - started
         await self.state.face.show(
             ConnectionRestored(**self._place, host=host.name, seconds=seconds)
         )
+
+    async def came_back(self) -> bool:
+        """Whether the host was going down, in which nothing succeeds; returns once it is up and logged in to again.
+
+        Raises: as `reconnect`.
+        """
+        if not await self._is_going_down():
+            return False
+        await self.reconnect(REBOOT_SECONDS)
+        return True
 
     async def _step(self, step: Step) -> Ending:
         """Perform one step, and say whether host or API went away under it."""
@@ -138,6 +162,14 @@ class StepRunner:
         if _reboots(step):
             await self._rebooted(boot)
         return "whole"
+
+    async def _is_going_down(self) -> bool:
+        """Whether the node's host is shutting down, or is gone already."""
+        try:
+            (answer,) = await self.state.node.host.ask([SYSTEM_STATE])
+        except (UnreachableError, AccessError):
+            return True
+        return isinstance(answer, Output) and answer.text.strip() == GOING_DOWN
 
     async def _tell_token_form(self) -> None:
         """Once a token was written: its form, which tells an expired token from a mistyped one."""

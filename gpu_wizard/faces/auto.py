@@ -77,7 +77,7 @@ class TextFace(Headless):
             case StepQuiet():
                 self._say(f"     {self._word('quiet', seconds=f'{event.seconds:.0f}')}")
             case StageSettling():
-                self._say(f"   … {wording.assessed(event.assessment, self._language)}")
+                self._say(f"   … {wording.settling(event.assessment, self._language)}")
             case StageFinished():
                 self._stage_finished(event)
             case ConnectionLost():

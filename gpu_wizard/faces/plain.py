@@ -136,7 +136,7 @@ class PlainFace:
             case StepQuiet():
                 return [words("run.quiet", time=words.took(event.seconds))]
             case StageSettling():
-                return [words.assessed(event.assessment)]
+                return [wording.settling(event.assessment, words.language)]
             case StageFinished():
                 return self._stage_finished(event)
         return self._other(event)

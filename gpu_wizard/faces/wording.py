@@ -44,6 +44,14 @@ def assessed(assessment: Assessment, language: Language) -> str:
     return sentence("reason", assessment.code, assessment.params, language)
 
 
+def settling(assessment: Assessment, language: Language) -> str:
+    """What is waited for."""
+    told = assessed(assessment, language)
+    if assessment.state != "unknown":
+        return told
+    return f"{told} {sentence('word', 'asked-again', {}, language)}"
+
+
 def advice(assessment: Assessment, language: Language) -> str:
     """What a person does next about an assessment; "" where nothing is to be done."""
     return next_step("reason", assessment.code, assessment.params, language)

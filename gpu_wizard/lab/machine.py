@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gpu_wizard.lab.world import World
 
 _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_BOOT_SECONDS = 20.0
+_STOPPING_SECONDS, _BOOT_SECONDS = 2.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Lock:
 
 
 class Machine:
-    """A `Computer`. `cgroup` is 2 or 1; `clock_offset` puts its clock beside the true time."""
+    """A `Computer`. `cgroup`: 2 or 1; `clock_offset` of the true time; `stopping`: going down, it starts nothing."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Machine:
         self.dpkg = Dpkg(self.files)
         self.systemd = Systemd(self.files, self.journal, self.clock, self._service)
         self.node = K3sNode(self)
-        self.up = True
+        self.up, self.stopping = True, False
         self._told: list[Callable[[], None]] = []
         self._told_up: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -178,15 +178,19 @@ class Machine:
         task.add_done_callback(self._tasks.discard)
 
     def reboot(self) -> None:
-        """Go down at once; come back some seconds later with a new boot id."""
+        """Shut down, which takes a moment; come back some seconds later with a new boot id."""
+        if self.up and not self.stopping:
+            self.stopping = True
+            self.work(self._shut_down_and_boot())
+
+    async def _shut_down_and_boot(self) -> None:
+        await self.clock.sleep(_STOPPING_SECONDS)
         self.up = False
         self.systemd.shutdown()
         for told in list(self._told):
             told()
-        self.work(self._come_back())
-
-    async def _come_back(self) -> None:
         await self.clock.sleep(_BOOT_SECONDS)
+        self.stopping = False
         self.boot_id, self.booted = str(uuid.uuid4()), wall()
         self.start()
         self.up = True

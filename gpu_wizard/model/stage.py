@@ -15,6 +15,11 @@ State = Literal["done", "needed", "waiting", "blocked", "unknown"]
 Params: TypeAlias = Mapping[str, str]
 
 
+PASSING = ("api-unreachable", "api-timed-out")
+"""Why something could not be asked, where time alone may cure it: an API is away for some seconds while its server
+starts anew. Source: K3s v1.34.3 and v1.36.2 as recorded (06/a: 2 to 9 s)."""
+
+
 @dataclass(frozen=True)
 class Option:
     """An answer to a question. `id` is recorded in `[choices]`; its text is knowledge `option.<id>`."""
@@ -98,8 +103,8 @@ def blocked(code: str, *notes: Note, **params: object) -> Assessment:
 
 
 def unknown(code: str, **params: object) -> Assessment:
-    """Could not look."""
-    return Assessment("unknown", code, _texts(params))
+    """Could not look; `settling` where the next look may succeed."""
+    return Assessment("unknown", code, _texts(params), settling=code in PASSING)
 
 
 def ask_person(question: Question) -> Assessment:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from gpu_wizard.facts.manifests import control_pod
+from gpu_wizard.lab.machine import Machine
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.model.errors import AccessError, TrustError, UnreachableError
 from gpu_wizard.model.events import (
@@ -18,6 +19,8 @@ from gpu_wizard.model.events import (
     NodeFinished,
     OutputReceived,
     SetupFinished,
+    StageFinished,
+    StageSettling,
     StepFinished,
     StepStarted,
 )
@@ -81,6 +84,49 @@ async def test_a_cut_connection_is_opened_again_and_the_node_is_asked(tmp_path: 
         run = await work
         assert run.finished.outcome == "done", run.face.codes()
         assert len(run.face.of(ConnectionLost)) == len(run.face.of(ConnectionRestored)) >= 1
+
+
+async def test_a_restart_that_a_reboot_refuses_is_sat_out(tmp_path: Path) -> None:
+    """Source: systemd 252: while it goes down, `systemctl restart` is a destructive transaction, status 4."""
+
+    class Rebooting(At):
+        gpu: Machine
+
+        async def show(self, event: Event) -> None:
+            await super().show(event)
+            if self.reached.is_set() and not self.gpu.stopping and self.gpu.up:
+                self.gpu.stopping = True
+            if isinstance(event, StepFinished) and event.outcome == "failed":
+                self.gpu.stopping = False
+                self.gpu.reboot()
+                self.reached.clear()
+
+    async with lab("not-restarted", tmp_path) as running:
+        face = Rebooting("runtime.restart", StepStarted)
+        face.gpu = gpu = running.world.machines["gpu1"]
+        before = gpu.boot_id
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs", face=face)
+    assert run.finished.outcome == "done", run.face.codes()
+    assert gpu.boot_id != before
+    assert len(run.face.of(ConnectionLost)) == len(run.face.of(ConnectionRestored)) == 1
+
+
+async def test_an_api_that_is_away_before_a_stage_is_waited_for_and_said(tmp_path: Path) -> None:
+    class Leaving(Watcher):
+        async def show(self, event: Event) -> None:
+            await super().show(event)
+            if isinstance(event, StageFinished) and event.stage == "runtime-class":
+                port.close()
+            if isinstance(event, StageSettling) and event.assessment.state == "unknown":
+                asyncio.get_running_loop().call_later(1.5, port.open)
+
+    async with lab("fresh", tmp_path) as running:
+        assert running.api is not None
+        port = running.api.api.listener
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs", face=Leaving())
+    assert run.finished.outcome == "done", run.face.codes()
+    waited = [each for each in run.face.of(StageSettling) if each.assessment.state == "unknown"]
+    assert [each.assessment.code for each in waited] == ["api-unreachable"]
 
 
 async def test_abandoning_the_proof_leaves_no_pod(tmp_path: Path) -> None:

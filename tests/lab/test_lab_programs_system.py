@@ -219,14 +219,27 @@ async def test_a_reboot_brings_another_boot_id_and_the_new_driver() -> None:
     gpu.machine.on_reboot(lambda: gone.append(True))
     gpu.machine.on_up(up.set)
     await gpu.sh("systemctl reboot")
-    assert gone == [True]
+    assert gone == []
     await asyncio.wait_for(up.wait(), 10)
+    assert gone == [True]
     got = await gpu.sh(
         "cat /proc/sys/kernel/random/boot_id; nvidia-smi -L; systemctl is-active ssh"
     )
     assert before not in got.out
     assert got.status == 0
     assert gpu.machine.driver.modules["nvidia"] == "580.105.08"
+
+
+async def test_a_machine_that_goes_down_starts_nothing_any_more() -> None:
+    gpu = gpu_machine()
+    gpu.machine.stopping = True
+    assert (await gpu.sh("systemctl is-system-running")).out == "stopping\n"
+    got = await gpu.sh("systemctl --no-block restart ssh")
+    assert got.status == 4
+    assert got.err.startswith(
+        "Failed to restart ssh.service: Transaction for ssh.service/restart is destructive ("
+    )
+    assert (await gpu.sh("systemctl is-active ssh")).out == "active\n"
 
 
 async def test_installing_a_driver_and_rebooting_helps_a_machine_without_one() -> None:

@@ -224,12 +224,15 @@ def test_other_notes_of_a_member() -> None:
     assert codes == ["join.version-differs", "join.clock-drift"]
 
 
-@pytest.mark.parametrize("code", ["no-cluster", "api-unauthorized", "api-unreachable"])
-def test_cluster_that_can_not_be_seen_is_unknown(code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "more"),
+    [("no-cluster", ""), ("api-unauthorized", ""), ("api-unreachable", " settling")],
+)
+def test_cluster_that_can_not_be_seen_is_unknown(code: str, more: str) -> None:
     old = Known(replace(WELL, started_at=NOW - 1000))
     form = agent(AGENT_UP, node=Unknown(code), journal=old)
-    assert state_code(judged(form)) == f"unknown {code}"
-    assert state_code(judged(facts(node=Unknown(code)))) == f"unknown {code}"
+    assert state_code(judged(form)) == f"unknown {code}{more}"
+    assert state_code(judged(facts(node=Unknown(code)))) == f"unknown {code}{more}"
 
 
 def test_api_that_is_away_right_after_a_start_may_come_back() -> None:

@@ -35,6 +35,7 @@ _VERBS_FOR_ROOT = frozenset(
         "daemon-reload",
     ]
 )
+_STARTING = ("start", "restart")
 _FAILED = {
     "exit-code": "the control process exited with error code",
     "protocol": "the service did not take the steps required by its unit configuration",
@@ -81,6 +82,8 @@ class Systemctl:
             return 1
         if verb in _VERBS_FOR_ROOT and call.user.uid:
             return await self._refuse(call, verb)
+        if self._machine.stopping and verb in _STARTING:
+            return await self._refuse_to_start(call, verb, units.full_name(options.words[-1]))
         return await act(call, options, [units.full_name(word) for word in options.words[1:]])
 
     async def _refuse(self, call: Call, verb: str) -> int:
@@ -88,6 +91,15 @@ class Systemctl:
         target = f" {units.full_name(call.argv[-1])}" if verb != "daemon-reload" else ""
         await call.err(f"{what}{target}: Interactive authentication required.\n".encode())
         return 1
+
+    async def _refuse_to_start(self, call: Call, verb: str, name: str) -> int:
+        """Source: systemd 252, asked on a machine that was shutting down."""
+        await call.err(
+            f"Failed to {verb} {name}: Transaction for {name}/{verb} is destructive (local-fs-pre.target "
+            "has 'stop' job queued, but 'start' is included in transaction).\n"
+            f"See system logs and 'systemctl status {name}' for details.\n".encode()
+        )
+        return 4
 
     async def _start(self, call: Call, options: Options, names: list[str]) -> int:
         status = 0

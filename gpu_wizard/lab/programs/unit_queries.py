@@ -57,6 +57,9 @@ class UnitQueries:
         return 1 if any(states) else 4
 
     async def _is_system_running(self, call: Call, _options: Options, _names: list[str]) -> int:
+        if self._machine.stopping:
+            await call.out(b"stopping\n")
+            return 1
         failed = any(state.active == "failed" for state in self._systemd.states())
         await call.out(b"degraded\n" if failed else b"running\n")
         return 1 if failed else 0
