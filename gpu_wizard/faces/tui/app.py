@@ -13,21 +13,21 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.scrollbar import ScrollBar
 from textual.timer import Timer
-from textual.worker import Worker, WorkerFailed
+from textual.worker import WorkerFailed
 
 from gpu_wizard.faces.tui import asking, themes
 from gpu_wizard.faces.tui.control import Control
 from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
-from gpu_wizard.faces.tui.look import ERROR, Look
+from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.runs import Runs
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
 from gpu_wizard.faces.tui.screens.dialogs import Dialog
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
-from gpu_wizard.faces.tui.services import RunRequest, Services
+from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.faces.tui.themes import PlainBars
-from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, SetupChosen, Ui
+from gpu_wizard.faces.tui.ui import FindingWanted, RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.setup_file import SetupFile
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ class WizardApp(App[int]):
         control.narrate = lambda event, steps: narrate(event, steps, self.ui.words)
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
-        self._run: Worker[None] | None = None
         self.failure: BaseException | None = None
         self.asker = asking.ScreenAsker(self)
+        self.runs = Runs(self)
         if setup is not None and setup.nodes:
             self.ui.node = setup.nodes[0].name
 
@@ -122,33 +122,8 @@ class WizardApp(App[int]):
 
     @on(RunWanted)
     def begin(self, wanted: RunWanted) -> None:
-        """Start a run, unless one is going on."""
-        if self.ui.busy or self.ui.setup is None or (self._run and self._run.is_running):
-            self.say(self.ui.words("line.busy"))
-            return
-        self.ui.notice = ("", "")
-        self.ui.control.stopping = False
-        self.ui.follow = self.ui.follow or not wanted.plan
-        self.asker.forget_tries()
-        request = RunRequest(self.ui.setup, wanted.stages, wanted.plan, wanted.prove)
-        self._run = self.run_worker(self._carry_out(request), group="run", exit_on_error=True)
-
-    async def _carry_out(self, request: RunRequest) -> None:
-        try:
-            finished = await self.ui.services.run(request, self.ui.control, self.asker)
-        except WizardError as error:
-            self.say(self.ui.words.trouble(error), ERROR)
-            return
-        for node in self.ui.control.progress.nodes.values():
-            if node.finished is not None and node.finished.error is not None:
-                self.say(f"{node.name}: {self.ui.words.trouble(node.finished.error)}", ERROR)
-        if finished.outcome == "done" and not finished.plan and not request.stages:
-            self._finished_well()
-
-    def _finished_well(self) -> None:
-        """The evidence is shown by itself where the person was watching."""
-        if self.ui.follow and self.screen.name == "stages":
-            self.push_screen(make_screen("finish", self.ui))
+        """Start a run, or go on with the one that waits."""
+        self.runs.begin(wanted)
 
     async def on_setup_chosen(self, message: SetupChosen) -> None:
         """The machines are named: to the stages, and look."""
@@ -187,9 +162,18 @@ class WizardApp(App[int]):
         self.open(message.name, message.stages)
 
     def open(self, name: str, stages: tuple[str, ...] = ()) -> None:
-        """Show a screen; the same one twice is shown once."""
-        if self.screen.name != name:
-            self.push_screen(make_screen(name, self.ui, stages))
+        """Show a screen; one that is open already is come back to."""
+        if any(screen.name == name for screen in self.screen_stack):
+            while self.screen.name != name:
+                self.pop_screen()
+            return
+        self.push_screen(make_screen(name, self.ui, stages))
+
+    @on(FindingWanted)
+    def to_finding(self, message: FindingWanted) -> None:
+        """From a line of the output to what it tells of."""
+        self.ui.finding = message.signature
+        self.open("trouble")
 
     def action_open(self, name: str) -> None:
         """A screen by its key; there is nothing to see before a machine is named."""
@@ -221,15 +205,10 @@ class WizardApp(App[int]):
         else:
             asking.leave(self)
 
-    def abandon(self) -> None:
-        """Break off the action in hand."""
-        if self._run is not None:
-            self._run.cancel()
-
     @property
     def run_in_hand(self) -> bool:
         """Whether a run that changes something, or looks, goes on."""
-        return self._run is not None and self._run.is_running
+        return self.runs.in_hand
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""

@@ -100,7 +100,7 @@ def leave(app: WizardApp) -> None:
     """Quit where nothing runs; else ask how to stop."""
     ui = app.ui
     if not app.run_in_hand or not (ui.shown.running or ui.control.waiting):
-        app.abandon()
+        app.runs.abandon()
         app.exit(0)
         return
 
@@ -112,7 +112,7 @@ def leave(app: WizardApp) -> None:
             app.say(ui.words("line.press-again"))
         elif result == "abandon":
             ui.control.stopping = True
-            app.abandon()
+            app.runs.abandon()
 
     app.push_screen(questions.stopping(ui), ended)
 

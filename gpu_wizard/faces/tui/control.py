@@ -10,8 +10,16 @@ from gpu_wizard.engine.progress import Progress
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces.risks import disturbs
 from gpu_wizard.faces.tui.output_log import OutputLog
+from gpu_wizard.faces.tui.output_marks import Mark, line_of
 from gpu_wizard.model.action import Plan, Step
-from gpu_wizard.model.events import Event, OutputReceived, StepFinished, StepStarted
+from gpu_wizard.model.events import (
+    Diagnosed,
+    Event,
+    OutputReceived,
+    StageFinished,
+    StepFinished,
+    StepStarted,
+)
 from gpu_wizard.model.stage import Question
 
 
@@ -127,9 +135,27 @@ class Control:
 
     def _log(self, node: str, event: Event) -> None:
         log = self.log(node)
-        if isinstance(event, OutputReceived):
-            log.feed(event.chunk.text)
-        elif isinstance(event, StepStarted | StepFinished):
-            steps = [one.step for one in self.stage(node, event.stage).steps]
-            if text := self.narrate(event, steps):
-                log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")
+        match event:
+            case OutputReceived():
+                log.feed(event.chunk.text)
+            case StepStarted() | StepFinished():
+                self._tell(log, node, event)
+            case Diagnosed():
+                self._mark(log, node, event)
+            case StageFinished(outcome="done"):
+                log.marks.drop(event.stage)
+
+    def _tell(self, log: OutputLog, node: str, event: Event) -> None:
+        """A line of our own between the output."""
+        steps = [one.step for one in self.stage(node, event.stage).steps]
+        if text := self.narrate(event, steps):
+            log.feed(f"{text}\n" if log.ends_line else f"\n{text}\n")
+
+    def _mark(self, log: OutputLog, node: str, event: Diagnosed) -> None:
+        """A finding beside its line; one that stood in a log that no step printed brings the line with it."""
+        line = line_of(log, event.line)
+        if line is None:
+            self._tell(log, node, event)
+            line = log.lines - 1
+        if line >= 0:
+            log.marks.put(Mark(line, event.signature, event.stage))

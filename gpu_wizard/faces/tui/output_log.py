@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import deque
 from itertools import islice
 from typing import BinaryIO, Final
+
+from gpu_wizard.faces.tui.output_marks import Marks
 
 TAIL_BYTES: Final = 1 << 20
 LINE_BYTES: Final = 8 << 10
@@ -30,6 +32,7 @@ class OutputLog:
         self._tail_bytes = 0
         self._marks: list[tuple[int, int]] = [(0, 0)]
         self._newlines = 0
+        self.marks = Marks()
         self.size = 0
         self.version = 0
         """Grows with every chunk."""
@@ -116,6 +119,16 @@ class Matches:
         self._offset = 0
         self._line = 0
         self.found: list[int] = []
+
+    def keep(self, line: int) -> bool:
+        """Let a line count as a match, once the search has passed it; whether it counts."""
+        at = bisect_left(self.found, line)
+        if at < len(self.found) and self.found[at] == line:
+            return True
+        if line < self._line:
+            insort(self.found, line)
+            return True
+        return False
 
     def advance(self) -> bool:
         """Search one more block; whether there is more to search."""

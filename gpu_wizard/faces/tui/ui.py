@@ -24,7 +24,7 @@ TO_DO = ("needed", "waiting", "failed", "stopped", "unknown")
 class Ui:
     """Shared by the screens of one program. `node`: the one shown; `setup`: what is being set up, once known.
 
-    `notice`: a line above the footer. `follow`: the view goes with the run, until the person goes elsewhere.
+    `notice`: a line above the footer. `finding`: the id of the one that troubleshooting opens with. `follow`: the view goes with the run, until the person goes elsewhere.
     """
 
     look: Look
@@ -39,11 +39,19 @@ class Ui:
     follow: bool = True
     plain_output: bool = False
     saved_to: str = ""
+    finding: str = ""
     opened: set[str] = field(default_factory=set)
 
     def pen(self, width: int) -> Pen:
         """What drawings of this width need."""
         return Pen(self.look, self.words, width, self.now())
+
+    def finding_title(self, signature: str) -> str:
+        """What a finding is, in a few words."""
+        from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
+
+        known = catalogue().by_id.get(signature)
+        return known.texts[f"title_{self.words.language}"] if known else signature
 
     @property
     def shown(self) -> NodeProgress:
@@ -109,3 +117,12 @@ class SetupChosen(Message):
         """`setup`: machines and options."""
         super().__init__()
         self.setup = setup
+
+
+class FindingWanted(Message):
+    """The person wants to know more of a finding."""
+
+    def __init__(self, signature: str) -> None:
+        """`signature`: its id."""
+        super().__init__()
+        self.signature = signature

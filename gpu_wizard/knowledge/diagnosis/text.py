@@ -55,3 +55,8 @@ def shown(text: str) -> str:
     """A line as it may be printed: nothing invisible, nothing that a terminal obeys, of bounded length."""
     line = _BLANKS.sub(" ", _INVISIBLE.sub(" ", text)).strip()
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+
+
+def line_as_shown(line: str) -> str:
+    """A line as a finding quotes it."""
+    return shown(collapsed(plain(line.encode(errors="replace"))))

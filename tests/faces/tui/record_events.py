@@ -17,6 +17,7 @@ SCENARIOS = (
     "fresh",
     "done",
     "wrong-token",
+    "no-internet",
     "custom-template",
     "two-gpus",
     "no-driver",

@@ -77,6 +77,11 @@ def failed() -> list[Event]:
     return load("wrong-token-plan") + load("wrong-token-run")
 
 
+def no_internet() -> list[Event]:
+    """The package lists can't be had."""
+    return load("no-internet-plan") + load("no-internet-run")
+
+
 def stopped() -> list[Event]:
     """Stopped by the person in the middle of the toolkit."""
     events = load("fresh-run")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.cli.tui import save_text
+from gpu_wizard.engine.stage_run import AFTER_FAILURE
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.order import ORDER
 from gpu_wizard.faces.tui.services import Asker, RunRequest
@@ -15,11 +16,12 @@ from gpu_wizard.faces.tui.ui import RunWanted
 from gpu_wizard.faces.tui.words import Words, elapsed
 from gpu_wizard.knowledge.texts import entries
 from gpu_wizard.model.errors import UnreachableError, Where
-from gpu_wizard.model.events import SetupFinished
+from gpu_wizard.model.events import NodeFinished, SetupFinished
 from gpu_wizard.model.ports import Face
+from gpu_wizard.model.stage import Question
 from gpu_wizard.stages import PROOF, STAGES
 from tests.faces.tui.bench import as_text, recorded_app, settle
-from tests.faces.tui.stage_states import fresh, whole
+from tests.faces.tui.stage_states import failed, fresh, whole
 
 FACES = Path(__file__).parents[3] / "gpu_wizard" / "faces"
 SOURCES = [*sorted((FACES / "tui").rglob("*.py")), FACES / "plain.py"]
@@ -184,3 +186,37 @@ async def test_what_is_saved_from_a_screen_is_whole_and_never_replaces(
         await settle(pilot)
         assert "Not saved: The file is there already" in as_text(app)
     assert manifests.read_text() == "mine"
+
+
+@pytest.mark.parametrize("stages", [(), ("join",)])
+async def test_start_while_a_failed_run_waits_goes_on_with_everything(
+    stages: tuple[str, ...],
+) -> None:
+    asked: list[tuple[tuple[str, ...], str | None]] = []
+    events = failed()
+    cut = next(n for n, event in enumerate(events) if isinstance(event, NodeFinished))
+
+    async def fails(request: RunRequest, face: Face, _asker: Asker) -> SetupFinished:
+        for event in events[cut + 2 : -2]:
+            await face.show(event)
+        question = Question("failed", AFTER_FAILURE, "retry", {"stage": "join"})
+        asked.append((request.stages, await face.choose(question)))
+        ended = events[-1]
+        assert isinstance(ended, SetupFinished)
+        await face.show(ended)
+        return ended
+
+    app = recorded_app(events[: cut + 2], run=fails)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.begin(RunWanted(stages))
+        await pilot.pause(0.2)
+        await pilot.press("p")
+        await pilot.pause(0.2)
+        assert app.screen.name == "plan"
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        assert app.screen.name == "stages"
+        app.ui.control.answer("stop")
+        await pilot.pause(0.2)
+    assert asked == ([((), "retry")] if not stages else [(("join",), "stop"), ((), "stop")])

@@ -124,3 +124,54 @@ async def test_a_connection_that_is_lost_comes_back_and_the_run_goes_on(tmp_path
         await server.start()
         await journey.until(lambda: journey.app.screen.name == "finish", "the evidence")
         assert allocatable(journey) == "1"
+
+
+async def _fixed(journey: Journey, finding: str) -> None:
+    """From the troubleshooting screen to the end of what its fix begins: Enter, Enter."""
+    assert journey.app.screen.name == "trouble"
+    chosen: Any = journey.app.screen
+    entry = chosen._entry()
+    assert (entry.finding.id, entry.finding.explained_by) == (finding, "")
+    await journey.press("enter")
+    await journey.until(lambda: journey.app.screen.name == "plan", "the plan of the fix")
+    await journey.press("enter")
+    await journey.until(lambda: journey.app.screen.name == "finish", "the evidence")
+    assert journey.state("proof") == "done"
+    assert allocatable(journey) == "1"
+
+
+async def test_troubleshooting_mends_a_configuration_without_the_runtime(tmp_path: Path) -> None:
+    async with on_lab("config-without-nvidia", tmp_path) as journey:
+        gpu = journey.lab.world.machines["gpu1"]
+        config = "/var/lib/rancher/k3s/agent/etc/containerd/config.toml"
+        await journey.looked()
+        assert "nvidia" not in gpu.files.read(config).decode()
+        await journey.press("d")
+        await _fixed(journey, "containerd-no-nvidia-runtime")
+        assert "nvidia" in gpu.files.read(config).decode()
+        await journey.press("d")
+        assert "containerd-no-nvidia-runtime" not in as_text(journey.app)
+
+
+async def test_troubleshooting_gives_a_foreign_plugin_its_runtime_class(tmp_path: Path) -> None:
+    async with on_lab("helm-plugin", tmp_path) as journey:
+        assert journey.lab.api is not None
+        cluster = journey.lab.api.cluster
+        await journey.looked()
+        await journey.press("d")
+        await _fixed(journey, "plugin-incompatible-strategy")
+        classes = [
+            each["spec"]["template"]["spec"].get("runtimeClassName")
+            for each in cluster.list("DaemonSet", "")
+            if "nvidia" in each["metadata"]["name"]
+        ]
+        assert classes == ["nvidia"]
+
+
+async def test_troubleshooting_sets_up_what_a_missing_gpu_waits_for(tmp_path: Path) -> None:
+    async with on_lab("old-toolkit", tmp_path) as journey:
+        await journey.looked()
+        await journey.press("d")
+        assert allocatable(journey) is None
+        await _fixed(journey, "gpu-not-advertised")
+        assert journey.state("toolkit") == "done"

@@ -18,7 +18,9 @@ from gpu_wizard.faces.tui.output_log import (
     OutputLog,
     fold_returns,
 )
-from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
+from gpu_wizard.faces.tui.output_marks import Mark, Rows, line_of
+from gpu_wizard.faces.tui.ui import FindingWanted
+from gpu_wizard.faces.tui.widgets.output_pane import GUTTER, OutputPane
 
 TEXTS = st.text(st.sampled_from("ab\n\rя\t"), max_size=40)
 
@@ -117,13 +119,17 @@ class _Pane(App[None]):
     def __init__(self, log: OutputLog) -> None:
         super().__init__()
         self.log_shown = log
+        self.wanted: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield OutputPane(self.log_shown, Look())
 
+    def on_finding_wanted(self, message: FindingWanted) -> None:
+        self.wanted.append(message.signature)
+
 
 def rows(pane: OutputPane) -> list[str]:
-    return [pane.render_line(y).text.rstrip() for y in range(pane.size.height)]
+    return [pane.render_line(y).text[GUTTER:].rstrip() for y in range(pane.size.height)]
 
 
 async def test_the_pane_follows_until_the_person_scrolls_and_again_from_the_end() -> None:
@@ -165,7 +171,7 @@ async def test_search_and_errors_only() -> None:
         pane.toggle_errors()
         pane.search("LINE 57")
         await pilot.pause()
-        assert pane.hits == (1, 1)
+        assert pane.view.hits == (1, 1)
         assert "line 57" in rows(pane)
     log.close()
 
@@ -196,3 +202,66 @@ async def test_a_flood_leaves_memory_bounded_and_the_end_in_sight() -> None:
         assert rows(pane)[-1].startswith("a line of a flood")
         assert sum(len(data) for _, _, data in log._tail) <= TAIL_BYTES
     log.close()
+
+
+async def test_findings_stand_below_their_lines_and_lead_on() -> None:
+    log = OutputLog()
+    app = _Pane(log)
+    log.feed("one\ntwo is broken\nerror: three\nfour\n")
+    log.marks.put(Mark(1, "cause-two", "toolkit"))
+    async with app.run_test(size=(40, 10)) as pilot:
+        pane = app.query_one(OutputPane)
+        pane.focus()
+        pane.tick()
+        await pilot.pause()
+        assert [row for row in rows(pane) if row] == [
+            "one",
+            "two is broken",
+            "└ cause-two",
+            "error: three",
+            "four",
+        ]
+        assert pane.render_line(1).text.startswith("× two")
+        pane.search("four")
+        await pilot.pause()
+        assert pane.render_line(4).text.startswith("  four")
+        pane.toggle_errors()
+        await pilot.pause()
+        assert [row for row in rows(pane) if row] == [
+            "two is broken",
+            "└ cause-two",
+            "error: three",
+        ]
+        assert pane.in_sight() == ["two is broken", "error: three"]
+        await pilot.click(OutputPane, offset=(6, 1))
+        await pilot.press("enter")
+        assert app.wanted == ["cause-two", "cause-two"]
+        log.marks.drop("toolkit")
+        pane.tick()
+        await pilot.pause()
+        assert not any("└" in row for row in rows(pane))
+    log.close()
+
+
+def test_a_finding_goes_to_the_last_line_that_reads_so() -> None:
+    log = OutputLog()
+    log.feed("E:  Unable to\tlocate\nfine\n\x1b[31mE: Unable to locate\x1b[0m\r\nend\n")
+    assert line_of(log, "E: Unable to locate") == 2
+    assert line_of(log, "nowhere") is None
+    log.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 30), max_size=12), st.integers(31, 60))
+def test_every_row_shows_a_line_or_a_finding_once(lines: list[int], count: int) -> None:
+    marks = sorted(Mark(line, str(n), "x") for n, line in enumerate(lines))
+    rows_ = Rows(marks, int)
+    shown = [rows_.at(row) for row in range(count + len(marks))]
+    assert [each for each in shown if isinstance(each, int)] == list(range(count))
+    assert [each for each in shown if isinstance(each, Mark)] == marks
+    assert [shown.index(mark) for mark in marks] == [rows_.row_of_mark(mark) for mark in marks]
+    for line in range(count):
+        assert shown[rows_.row_of(line)] == line
+    for mark in marks:
+        before = [each for each in shown[: shown.index(mark)] if isinstance(each, int)]
+        assert before[-1] == mark.line

@@ -15,7 +15,7 @@ from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
 from tests.faces.tui import gpu_series
 from tests.faces.tui.bench import as_text, recorded_app, settle
-from tests.faces.tui.stage_states import STATES, failed, fresh, running, whole
+from tests.faces.tui.stage_states import STATES, failed, fresh, no_internet, running, whole
 
 FOLDER = Path(__file__).parent / "snapshots"
 SMALL, LARGE = (80, 24), (160, 45)
@@ -64,6 +64,7 @@ SCREENS = {
     "explain": (fresh, ("3", "e", "right", "right")),
     "output": (running, ("o",)),
     "output-errors": (failed, ("o", "f")),
+    "output-finding": (no_internet, ("o",)),
     "config": (whole, ("c",)),
     "config-file": (whole, ("c", "right")),
     "config-unread": (lambda: fresh()[:1], ("c",)),

@@ -9,7 +9,7 @@ from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.model.action import Run, Step
-from gpu_wizard.model.events import Event, StepFinished, StepStarted
+from gpu_wizard.model.events import Diagnosed, Event, StepFinished, StepStarted
 
 
 def narrate(event: Event, steps: Sequence[Step], words: Words) -> str:
@@ -27,6 +27,9 @@ def narrate(event: Event, steps: Sequence[Step], words: Words) -> str:
             return f"{event.at.astimezone():%H:%M:%S}  {words('run.taken-back')}: {title}"
         case StepFinished():
             return f"          {_ended(event, _step_of(event, steps), words)}"
+        case Diagnosed():
+            clock = f"{event.at.astimezone():%H:%M:%S}"
+            return f"{clock}  {words('output.elsewhere')}: {event.line}"
     return ""
 
 

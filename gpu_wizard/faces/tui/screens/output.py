@@ -43,15 +43,13 @@ class OutputScreen(WizardScreen):
         """A head row, the lines, the search field."""
         with Vertical(id="output-body"):
             yield Drawn(self._head, id="full-head")
-            yield OutputPane(self.ui.control.log(self.ui.node), self.ui.look)
+            yield self.output_pane()
             yield Input(id="search", compact=True)
 
     def on_mount(self) -> None:
         """The lines have the focus; the field comes with `/`."""
-        pane = self.query_one(OutputPane)
-        pane.plain = self.ui.plain_output
         self.query_one(Input).display = False
-        pane.focus()
+        self.query_one(OutputPane).focus()
 
     async def paint(self) -> None:
         """Take notice of what came."""
@@ -70,6 +68,7 @@ class OutputScreen(WizardScreen):
             Hint("/", "key.search", "screen.search"),
             Hint("n", "key.next", "screen.next"),
             Hint("f", "key.errors", "screen.errors"),
+            Hint("d", "key.trouble", "app.open('trouble')"),
             Hint("y", "key.copy", "screen.copy"),
             Hint("w", "key.save", "screen.save"),
             BACK,
@@ -80,14 +79,15 @@ class OutputScreen(WizardScreen):
     def _head(self, width: int) -> list[Line]:
         words, pane = self.ui.words, self.query_one(OutputPane)
         left: list[Part] = []
-        if pane.errors_only:
+        if pane.view.errors_only:
             left.append((f"{words('output.errors-only')}  ", STYLES["needed"]))
-        if pane.hits is not None:
-            hit, found = pane.hits
+        if pane.view.hits is not None:
+            hit, found = pane.view.hits
             text = words("output.hits", n=hit, all=found) if found else words("output.no-hits")
             left.append((f"/{self._search}  {text}  ", MUTED if found else ERROR))
-        if not pane.rows:
-            left.append((words("output.empty"), MUTED))
+        if not pane.view.rows:
+            code = "output.no-errors" if pane.view.errors_only else "output.empty"
+            left.append((words(code), MUTED))
         following = words("output.following")
         state = following if pane.following else words.count("output.below", pane.below)
         return [self.ui.look.ends(width, left, [(state, MUTED)])]
@@ -125,16 +125,14 @@ class OutputScreen(WizardScreen):
 
     def action_copy(self) -> None:
         """Copy what is in sight."""
-        pane = self.query_one(OutputPane)
-        lines = pane.log_shown.read(round(pane.scroll_offset.y), pane.size.height)
-        self.app.copy_to_clipboard("\n".join(lines))
+        self.app.copy_to_clipboard("\n".join(self.query_one(OutputPane).in_sight()))
         self.tell(self.ui.words("line.copied"))
 
     def action_save(self) -> None:
         """Write all of it into a file beside the person."""
         stamp = datetime.now().astimezone()
         path = Path(f"gpu-wizard-{self.ui.node or 'output'}-{stamp:%Y%m%d-%H%M%S}.log")
-        self.save(self.query_one(OutputPane).log_shown.text(), path)
+        self.save(self.query_one(OutputPane).view.log.text(), path)
 
     async def action_close(self) -> None:
         """Esc: first out of the search, then back."""
@@ -142,7 +140,7 @@ class OutputScreen(WizardScreen):
         if field.display:
             field.display = False
             pane.focus()
-        elif pane.hits is not None:
+        elif pane.view.hits is not None:
             self._search = ""
             pane.search("")
         else:

@@ -49,7 +49,7 @@ class PlanScreen(WizardScreen):
         """`stages` that are not to be set up are shown all the same, as they are."""
         super().__init__(ui)
         self._wanted = stages
-        self._chosen = 0
+        self._chosen = self.stages.index(ui.stage) if ui.stage in self.stages else 0
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class PlanScreen(WizardScreen):
     def actions(self) -> tuple[Action, ...]:
         """What the buttons offer now."""
         words = self.ui.words
-        if self.ui.busy:
+        if self.ui.busy and self.ui.control.waiting is None:
             return (Action("back", words("button.back"), "primary"),)
         if not self.stages:
             return (
@@ -186,18 +186,18 @@ class PlanScreen(WizardScreen):
         """Start, save, or back."""
         match event.action:
             case "start":
-                await self._start()
+                self._start()
             case "prove":
                 self.app.post_message(RunWanted(prove=True))
-                self.app.pop_screen()
+                self.post_message(ScreenWanted("stages"))
             case "save":
                 self.action_save()
             case _:
                 self.app.pop_screen()
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
         stages = self.stages
         self.ui.follow = True
         self.ui.stage = stages[0]
         self.app.post_message(RunWanted(stages if self._wanted else ()))
-        self.app.pop_screen()
+        self.post_message(ScreenWanted("stages"))

@@ -72,11 +72,10 @@ class StagesScreen(WizardScreen):
                         yield Drawn(self._why)
                 with Vertical(id="output"):
                     yield Drawn(self._output_head, id="output-head")
-                    yield OutputPane(self.ui.control.log(self.ui.node), self.ui.look)
+                    yield self.output_pane()
 
     async def on_mount(self) -> None:
         """The primary button has the focus from the start."""
-        self.query_one(OutputPane).plain = self.ui.plain_output
         await self.paint()
         self.query_one(ButtonRow).focus_on()
 

@@ -68,7 +68,9 @@ class TroubleScreen(WizardScreen):
         """Read the output and the facts again."""
         log = self.ui.control.log(self.ui.node)
         self._found = troubles.recognised(self.ui.shown, log)
-        at = [n for n, f in enumerate(self._found) if f.signature.ours == self.ui.stage]
+        asked, self.ui.finding = self.ui.finding, ""
+        at = [n for n, f in enumerate(self._found) if f.id == asked]
+        at += [n for n, f in enumerate(self._found) if f.signature.ours == self.ui.stage]
         self._chosen = at[0] if at and not self._query else 0
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
@@ -102,8 +104,8 @@ class TroubleScreen(WizardScreen):
         if entry is None:
             return (Action("search", words("trouble.search"), "primary"),)
         actions = []
-        plan = self.ui.shown.stage(entry.stage).plan if entry.stage else ()
-        if entry.finding is not None and plan and not self.ui.busy:
+        at_rest = not self.ui.busy or self.ui.control.waiting is not None
+        if entry.finding is not None and at_rest and entry.stage in self.ui.remaining():
             actions.append(Action("fix", words("button.fix"), "primary"))
         actions.append(Action("copy", words("button.copy"), "" if actions else "primary"))
         if entry.stage:
@@ -192,7 +194,8 @@ class TroubleScreen(WizardScreen):
         entry = self._entry()
         match event.action:
             case "fix" if entry is not None:
-                self.post_message(ScreenWanted("plan", (entry.stage,)))
+                self.ui.stage, self.ui.follow = entry.stage, False
+                self.post_message(ScreenWanted("plan"))
             case "stage" if entry is not None:
                 self.ui.stage, self.ui.follow = entry.stage, False
                 self.app.pop_screen()

@@ -15,6 +15,7 @@ from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
 from gpu_wizard.faces.tui.words import elapsed
 from gpu_wizard.model.errors import WizardError
 
@@ -62,6 +63,13 @@ class WizardScreen(Screen[None]):
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """What the header says on the left behind the node, and on the right."""
         return [], []
+
+    def output_pane(self) -> OutputPane:
+        """The output of the node shown."""
+        ui = self.ui
+        pane = OutputPane(ui.control.log(ui.node), ui.look, ui.finding_title)
+        pane.plain = ui.plain_output
+        return pane
 
     async def paint(self) -> None:
         """Draw what may have changed, and offer what fits."""

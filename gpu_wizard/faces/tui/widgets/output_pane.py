@@ -1,13 +1,15 @@
-"""The output pane: any flood, lines split and coloured only where they are seen."""
+"""The output pane: any flood, lines split and coloured only where they are seen, findings below their lines."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.ansi import AnsiDecoder
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
@@ -15,10 +17,15 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.output_log import ERRORS, Matches, OutputLog, fold_returns
+from gpu_wizard.faces.tui.output_log import OutputLog, fold_returns
+from gpu_wizard.faces.tui.output_marks import Mark
+from gpu_wizard.faces.tui.output_view import OutputView
+from gpu_wizard.faces.tui.ui import FindingWanted
 
 _SIDE_STEP = 16
 _CACHED_STRIPS = 2000
+GUTTER = 2
+"""Cells left of every line, for the sign of one that a finding was recognised in."""
 
 
 class OutputPane(ScrollView, can_focus=True):
@@ -29,80 +36,71 @@ class OutputPane(ScrollView, can_focus=True):
         Binding("down,j,о", "scroll_down", show=False),
         Binding("shift+left", "side(-1)", show=False),
         Binding("shift+right", "side(1)", show=False),
+        Binding("enter", "finding", show=False),
     ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"output-pane--finding"}
     DEFAULT_CSS = """
     OutputPane { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    OutputPane > .output-pane--finding { color: $text-error; text-style: bold; }
     """
 
     class Moved(Message):
         """What is seen is another part now, or the following began or ended."""
 
-    def __init__(self, log: OutputLog, look: Look, *, id: str | None = None) -> None:
-        """Follows the end of `log`."""
+    def __init__(
+        self,
+        log: OutputLog,
+        look: Look,
+        title: Callable[[str], str] = str,
+        *,
+        id: str | None = None,
+    ) -> None:
+        """Follows the end of `log`. `title`: what a finding of this id is, in a few words."""
         super().__init__(id=id)
-        self.log_shown = log
+        self.view = OutputView(log)
         self.look = look
+        self._title = title
         self.following = True
         self.side = 0
         self.plain = False
         """Colours of the node's programs are left out."""
         self._strips: dict[tuple[int, str], Strip] = {}
-        self._seen_version = -1
+        self._seen = (-1, -1)
         self._moving = False
-        self._errors: Matches | None = None
-        self._search: Matches | None = None
-        self._hit = -1
         self._window: tuple[int, int, list[str]] = (-1, 0, [])
 
     def show_log(self, log: OutputLog) -> None:
         """Show another log, from its end."""
-        if log is self.log_shown:
+        if log is self.view.log:
             return
-        self.log_shown, self.following, self.side = log, True, 0
-        self._errors = self._search = None
-        self._seen_version, self._hit = -1, -1
+        self.view, self.following, self.side = OutputView(log), True, 0
+        self._seen = (-1, -1)
         self._strips.clear()
         self.tick()
 
     @property
-    def rows(self) -> int:
-        """How many rows there are with the filter at hand."""
-        return self.log_shown.lines if self._errors is None else len(self._errors.found)
-
-    @property
     def below(self) -> int:
         """Rows below the last one seen."""
-        return max(0, self.rows - round(self.scroll_offset.y) - self.size.height)
-
-    @property
-    def errors_only(self) -> bool:
-        """Whether only lines that speak of errors are shown."""
-        return self._errors is not None
-
-    @property
-    def hits(self) -> tuple[int, int] | None:
-        """Which match of how many is shown, from 1; None while nothing is searched."""
-        return (self._hit + 1, len(self._search.found)) if self._search else None
+        return max(0, self.view.rows - round(self.scroll_offset.y) - self.size.height)
 
     def tick(self) -> None:
         """Take notice of what came; called some 20 times a second at most."""
-        busy = False
-        for matches in (self._errors, self._search):
-            busy = (matches is not None and matches.advance()) or busy
-        if self.log_shown.version == self._seen_version and not busy:
+        busy = self.view.advance()
+        if self.view.version == self._seen and not busy:
             return
-        self._seen_version = self.log_shown.version if not busy else -1
+        self._seen = self.view.version if not busy else (-1, -1)
         self._relayout()
 
     def _relayout(self) -> None:
-        self.virtual_size = Size(max(1, self.size.width), self.rows)
+        self.view.arrange()
+        self.virtual_size = Size(max(1, self.size.width), self.view.rows)
         self.refresh()
         # The new height counts for scrolling only once it is laid out.
         self.call_after_refresh(self._settle)
 
     def _settle(self) -> None:
         if self.following:
-            self._go(self.rows - self.size.height)
+            self._go(self.view.rows - self.size.height)
         self.post_message(self.Moved())
 
     def _go(self, y: int) -> None:
@@ -133,9 +131,11 @@ class OutputPane(ScrollView, can_focus=True):
         """One row: the line of that number, its returns folded and its colours parsed, now that it is seen."""
         row = round(self.scroll_offset.y) + y
         width = self.size.width
-        if row >= self.rows:
+        if row >= self.view.rows:
             return Strip.blank(width, self.rich_style)
-        number = row if self._errors is None else self._errors.found[row]
+        number = self.view.at(row)
+        if isinstance(number, Mark):
+            return self._finding(number).crop_extend(0, width, self.rich_style)
         text = self._text_of(number)
         key = (number, text)
         strip = self._strips.get(key)
@@ -143,31 +143,57 @@ class OutputPane(ScrollView, can_focus=True):
             if len(self._strips) > _CACHED_STRIPS:
                 self._strips.clear()
             strip = self._strips[key] = self._strip(text)
-        strip = strip.crop(self.side, self.side + width).extend_cell_length(width, self.rich_style)
-        hit = self._search is not None and 0 <= self._hit < len(self._search.found)
-        if hit and self._search is not None and self._search.found[self._hit] == number:
-            strip = strip.apply_style(Style(reverse=True))
-        return strip
+        strip = strip.crop(self.side, self.side + width - GUTTER)
+        strip = Strip([self._sign(number), *strip]).extend_cell_length(width, self.rich_style)
+        return strip.apply_style(Style(reverse=True)) if self.view.is_hit(number) else strip
+
+    def _sign(self, number: int) -> Segment:
+        """What stands left of a line."""
+        if self.view.is_marked(number):
+            style = self.get_component_rich_style("output-pane--finding")
+            return Segment(f"{self.look.glyph('failed')} ", style)
+        return Segment(" " * GUTTER, self.rich_style)
+
+    def _finding(self, mark: Mark) -> Strip:
+        """The row below a line that a finding was recognised in."""
+        style = self.get_component_rich_style("output-pane--finding")
+        return Strip([Segment(self.look.text(f"  └ {self._title(mark.signature)}"), style)])
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a finding leads to it."""
+        row = round(self.scroll_offset.y) + event.y
+        shown = self.view.at(row) if row < self.view.rows else row
+        if isinstance(shown, Mark):
+            self.post_message(FindingWanted(shown.signature))
+
+    def action_finding(self) -> None:
+        """To the last finding in sight, else to the newest of all."""
+        signature = self.view.finding(round(self.scroll_offset.y), self.size.height)
+        if signature:
+            self.post_message(FindingWanted(signature))
+
+    def in_sight(self) -> list[str]:
+        """The lines in sight, as they came."""
+        top = round(self.scroll_offset.y)
+        shown = [
+            self.view.at(row) for row in range(top, min(self.view.rows, top + self.size.height))
+        ]
+        return [self._text_of(each) for each in shown if not isinstance(each, Mark)]
 
     def _text_of(self, number: int) -> str:
         """A line's text; the screenful around it is read at once and kept while nothing new comes."""
         version, first, texts = self._window
-        if version != self.log_shown.version or not first <= number < first + len(texts):
+        if version != self.view.log.version or not first <= number < first + len(texts):
             first = number
-            texts = self.log_shown.read(first, 1 if self.errors_only else max(1, self.size.height))
-            self._window = (self.log_shown.version, first, texts)
+            texts = self.view.log.read(
+                first, 1 if self.view.errors_only else max(1, self.size.height)
+            )
+            self._window = (self.view.log.version, first, texts)
         return texts[number - first] if number - first < len(texts) else ""
 
     def _strip(self, text: str) -> Strip:
         shown = self.look.text(fold_returns(text).expandtabs(8))
-        base = self.rich_style
-        if "\x1b" not in shown:
-            return Strip([Segment(shown, base)])
-        decoded = AnsiDecoder().decode_line(shown)
-        if self.plain:
-            return Strip([Segment(decoded.plain, base)])
-        segments = decoded.render(self.app.console)
-        return Strip([Segment(s.text, base + s.style if s.style else base) for s in segments])
+        return _coloured(shown, self.rich_style, self.app.console, plain=self.plain)
 
     def action_scroll_end(self) -> None:
         """To the end, and follow it."""
@@ -181,35 +207,31 @@ class OutputPane(ScrollView, can_focus=True):
 
     def toggle_errors(self) -> None:
         """Only lines that speak of errors, or all again."""
-        self._errors = None if self._errors else Matches(self.log_shown, ERRORS)
+        self.view.toggle_errors()
         self.following = True
-        while (
-            self._errors is not None and self._errors.advance() and len(self._errors.found) < 1000
-        ):
-            pass
         self._relayout()
 
     def search(self, text: str) -> None:
         """Find a text, upper and lower case alike; "" ends the search."""
-        self._hit = -1
-        self._search = None
-        if text:
-            pattern = re.compile(re.escape(text.encode()), re.IGNORECASE)
-            self._search = Matches(self.log_shown, pattern)
-            self._search.advance()
-            self.next_match()
+        self.view.search(text)
+        self.next_match()
         self._relayout()
 
     def next_match(self) -> None:
         """To the next match; after the last comes the first."""
-        if self._search is None:
-            return
-        while self._hit + 1 >= len(self._search.found) and self._search.advance():
-            pass
-        found = self._search.found
-        if not found:
-            return
-        self._hit = (self._hit + 1) % len(found)
-        self.following = False
-        self.call_after_refresh(self._go, found[self._hit] - self.size.height // 2)
-        self.post_message(self.Moved())
+        row = self.view.next_match()
+        if row is not None:
+            self.following = False
+            self.call_after_refresh(self._go, row - self.size.height // 2)
+            self.post_message(self.Moved())
+
+
+def _coloured(text: str, base: Style, console: Console, *, plain: bool) -> Strip:
+    """A line with its colours parsed, or without them."""
+    if "\x1b" not in text:
+        return Strip([Segment(text, base)])
+    decoded = AnsiDecoder().decode_line(text)
+    if plain:
+        return Strip([Segment(decoded.plain, base)])
+    segments = decoded.render(console)
+    return Strip([Segment(s.text, base + s.style if s.style else base) for s in segments])
