@@ -22,7 +22,7 @@ def run() -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command line; its exit status. Standard output is data, standard error is narration."""
     _open_streams()
-    top = parser()
+    top = parser(argv)
     arguments = top.parse_args(shielded(argv))
     try:
         from gpu_wizard.cli.dispatch import dispatch

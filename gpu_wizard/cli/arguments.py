@@ -24,8 +24,11 @@ secrets are never written down; a setup file names where one comes from. Variabl
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each command's name is in `command`, None for the top level."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line; each command's name is in `command`, None for the top level.
+
+    `words`: what was typed. A command that begins it is built alone: building all takes longer than most of them.
+    """
     top = argparse.ArgumentParser(
         prog="gpu-wizard",
         description=_ABOUT,
@@ -39,16 +42,8 @@ def parser() -> argparse.ArgumentParser:
     _run_options(top)
     _screen_options(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _init(commands)
-    _demo(commands)
-    status_command(commands)
-    _gpu(commands)
-    _check_config(commands)
-    _explain(commands)
-    _manifest(commands)
-    _diagnose(commands)
-    _bundle(commands)
-    _completion(commands)
+    for name in [name for name in _COMMANDS if name in words[:1]] or _COMMANDS:
+        _COMMANDS[name](commands)
     inherit(top)
     return top
 
@@ -263,3 +258,18 @@ def _bundle(commands: Commands) -> None:
 def _completion(commands: Commands) -> None:
     completion = commands.add_parser("completion", help="print a completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+
+
+_COMMANDS = {
+    "init": _init,
+    "demo": _demo,
+    "status": status_command,
+    "gpu": _gpu,
+    "check-config": _check_config,
+    "explain": _explain,
+    "manifest": _manifest,
+    "diagnose": _diagnose,
+    "bundle": _bundle,
+    "completion": _completion,
+}
+"""What adds each command, in the order of `--help`."""

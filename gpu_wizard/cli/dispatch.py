@@ -1,15 +1,20 @@
-"""Commands to the functions that carry them out; errors to exit statuses."""
+"""Commands to the functions that carry them out; errors to exit statuses.
+
+What only some commands need is imported where they begin, errors where there is one.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpu_wizard.cli.arguments import parser
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.together import check
-from gpu_wizard.model.errors import InputError, WizardError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def dispatch(arguments: argparse.Namespace, top: argparse.ArgumentParser) -> Exit | int:
@@ -17,17 +22,23 @@ def dispatch(arguments: argparse.Namespace, top: argparse.ArgumentParser) -> Exi
     try:
         check(arguments, top)
         return _carry_out(arguments)
-    except WizardError as error:
-        from gpu_wizard.faces.wording import error_lines
-
-        for line in error_lines(error, getattr(arguments, "lang", "en")):
-            print(line, file=sys.stderr)
-        return Exit.USAGE if isinstance(error, InputError) else Exit.FAILED
     except (KeyboardInterrupt, BrokenPipeError):
         raise
-    except Exception:  # noqa: BLE001 - the last resort: one line for the person, the rest into a report
+    except Exception as error:  # noqa: BLE001 - the last resort: one line for the person, the rest into a report
+        return _failed(error, arguments)
+
+
+def _failed(error: Exception, arguments: argparse.Namespace) -> Exit:
+    from gpu_wizard.model.errors import InputError, WizardError
+
+    if not isinstance(error, WizardError):
         print(f"A bug in gpu-wizard. The report: {_report()}", file=sys.stderr)
         return Exit.FAILED
+    from gpu_wizard.faces.wording import error_lines
+
+    for line in error_lines(error, getattr(arguments, "lang", "en")):
+        print(line, file=sys.stderr)
+    return Exit.USAGE if isinstance(error, InputError) else Exit.FAILED
 
 
 def _carry_out(arguments: argparse.Namespace) -> Exit | int:
@@ -71,6 +82,8 @@ def _carry_out(arguments: argparse.Namespace) -> Exit | int:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from gpu_wizard.faces.check_config import check_config
 
     return check_config(
@@ -94,12 +107,16 @@ def _top(arguments: argparse.Namespace) -> Exit | int:
         from gpu_wizard.cli.tui import interactive
 
         return interactive(arguments)
+    from pathlib import Path
+
     from gpu_wizard.cli.auto import auto, options_of
 
     return auto(Path(arguments.auto), options_of(arguments))
 
 
 def _init(arguments: argparse.Namespace) -> Exit:
+    from pathlib import Path
+
     from gpu_wizard.cli.starter import checked_names, starter
     from gpu_wizard.journal.recording import write_new
 
@@ -114,6 +131,7 @@ def _report() -> Path:
     """Where a crash is written for whoever mends it: the stack without values."""
     import tempfile
     import traceback
+    from pathlib import Path
 
     from platformdirs import user_state_path
 

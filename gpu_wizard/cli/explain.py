@@ -9,7 +9,6 @@ import sys
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.faces.explain import as_json, as_text
 from gpu_wizard.knowledge.lookup import find, nearest
-from gpu_wizard.model.errors import InputError
 
 
 def explain(arguments: argparse.Namespace) -> Exit:
@@ -17,6 +16,8 @@ def explain(arguments: argparse.Namespace) -> Exit:
     topic = ["guide"] if arguments.guide else arguments.topic
     page = find(topic, arguments.lang)
     if page is None:
+        from gpu_wizard.model.errors import InputError
+
         word = " ".join(topic)
         close = nearest(word)
         following = f"Near it: {', '.join(close)}." if close else "The list: gpu-wizard explain"

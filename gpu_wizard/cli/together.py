@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpu_wizard.model.errors import InputError
 
 OF_A_RUN = ("plan", "json", "prove", "keep_going")
 ALONE = (*OF_A_RUN, "plain", "ascii")
@@ -28,22 +32,26 @@ def commands_of(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPars
 
 def check(arguments: argparse.Namespace, top: argparse.ArgumentParser) -> None:
     """Raises: InputError: an option was given that would be ignored."""
-    from gpu_wizard.model.errors import InputError  # not for --help, which loads this file
-
     command, auto = arguments.command, arguments.auto
     given = [name for name in ALONE if getattr(arguments, name, False)]
     if command is not None and isinstance(auto, str):
-        raise InputError("usage", f"--auto FILE goes without a command; {command} is one.")
+        raise _mistake(f"--auto FILE goes without a command; {command} is one.")
     if command in (None, "demo") and not auto and auto != "":
         for name in given:
             if name in OF_A_RUN:
                 wanted = "demo --auto" if command else "--auto FILE"
-                raise InputError("usage", f"{_option(name)} goes with {wanted}.")
+                raise _mistake(f"{_option(name)} goes with {wanted}.")
     if command is not None:
         known = {action.dest for action in commands_of(top)[command]._actions}
         for name in given:
             if name not in known:
-                raise InputError("usage", f"{_option(name)} does not go with {command}.")
+                raise _mistake(f"{_option(name)} does not go with {command}.")
+
+
+def _mistake(message: str) -> InputError:
+    from gpu_wizard.model.errors import InputError  # most command lines have none
+
+    return InputError("usage", message)
 
 
 def _option(name: str) -> str:

@@ -87,9 +87,8 @@ def _code(block: Block) -> Iterator[str]:
 def _row(row: Row, language: Language) -> Iterator[str]:
     """Name and meaning side by side; a long name stands alone, its meaning below."""
     indent = 4 + 2 * row.depth
-    meaning = textwrap.wrap(
-        row.meaning, WIDTH - indent - _NAME_WIDTH - 2, break_long_words=False
-    ) or [""]
+    beside = WIDTH - indent - _NAME_WIDTH - 2
+    meaning = _lines(row.meaning, beside)
     name, *rest = _name_lines(row.name, indent)
     if rest or len(name) > _NAME_WIDTH:
         yield from (" " * indent + line for line in (name, *rest))
@@ -99,22 +98,22 @@ def _row(row: Row, language: Language) -> Iterator[str]:
         name = ""
     if row.source:
         source = _SOURCE[language == "ru"] + row.source
-        wrapped = textwrap.wrap(source, WIDTH - indent - _NAME_WIDTH - 2, break_long_words=False)
-        yield from (f"{' ' * (indent + _NAME_WIDTH)}  {line}" for line in wrapped)
+        yield from (f"{' ' * (indent + _NAME_WIDTH)}  {line}" for line in _lines(source, beside))
 
 
 def _name_lines(name: str, indent: int) -> list[str]:
-    lines = [piece for line in name.splitlines() for piece in textwrap.wrap(line, WIDTH - indent)]
-    return lines or [""]
+    return [piece for line in name.splitlines() or [""] for piece in _lines(line, WIDTH - indent)]
 
 
 def _wrapped(text: str) -> list[str]:
-    return [
-        line
-        for part in text.split("\n")
-        for line in textwrap.wrap(part, WIDTH, break_long_words=False, break_on_hyphens=False)
-        or [""]
-    ]
+    return [line for part in text.split("\n") for line in _lines(part, WIDTH)]
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A text in lines; words, options and paths are never broken. Most texts are short, and cost nothing."""
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _strong(text: str, *, styled: bool) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from gpu_wizard.knowledge.store import Kind, document, entries, heading, names, said, table
+from gpu_wizard.knowledge.store import Kind, document, entries, names, said, table
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.knowledge.words import Word, explain_command, explain_line, meaning_of_file
 
@@ -20,8 +19,7 @@ PAGES = ("theory", *STAGE_PAGES, "versions", "next", "undo", "guide")
 TABLES: tuple[Kind, ...] = ("keys", "fields")
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A name and what it means. `depth` 1: a part of the one above. `source`: where a claim comes from."""
 
     name: str
@@ -30,8 +28,7 @@ class Row:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A piece of a page. `text`: sentences. `code`: a command, a file's content, an output or a drawing.
     `place`: where a command runs (`server`, `node`, `kubectl`), or a file's path.
     """
@@ -43,13 +40,12 @@ class Block:
     rows: tuple[Row, ...] = ()
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """A page: its topic as one asks for it, its title, its blocks in order."""
 
     topic: str
     title: str
-    blocks: tuple[Block, ...] = field(default_factory=tuple)
+    blocks: tuple[Block, ...] = ()
 
 
 def page(topic: str, language: Language = "en") -> Page | None:
@@ -134,7 +130,8 @@ class _Writer:
         for part in ("asked", "done"):
             mine = entries("program", part, self._topic)
             if mine:
-                yield Block("heading", said(heading("program", "heading")[part], self._language))
+                headings = (document("pages", "program") or {})["heading"]
+                yield Block("heading", said(headings[part], self._language))
             yield from (self._entry(entry) for entry in mine)
 
     def _entry(self, entry: Mapping[str, Any]) -> Block:

@@ -18,8 +18,8 @@ from gpu_wizard.knowledge.guide import (
     tables,
 )
 from gpu_wizard.knowledge.shellwords import tokens
-from gpu_wizard.knowledge.store import Kind, holding, names, said, table
-from gpu_wizard.knowledge.texts import Language, catalogue
+from gpu_wizard.knowledge.store import Kind, names, said, table, tables_of
+from gpu_wizard.knowledge.texts import Language, catalogue, everywhere
 from gpu_wizard.knowledge.words import explain_line, meaning_of_file, program_of
 
 _ALIASES = {
@@ -38,6 +38,8 @@ _ALIASES = {
     "jsonpath": "-o jsonpath=*",
 }
 """Other names of pages and tables; what is asked for by its own name is found before."""
+_SHELL = frozenset("|&;<>(){}")
+"""Signs of which each operator of a shell has one."""
 _TITLES = {
     "overview": ["What can be explained", "Что можно объяснить"],
     "pages": ["Pages", "Страницы"],
@@ -88,7 +90,7 @@ def nearest(word: str) -> list[str]:
 
     known = [*PAGES, *_ALIASES, *names("commands"), *names("keys"), *names("fields")]
     for kind in TABLES:
-        known += [name for _, entry in holding(kind, "") for name in entry.get("names", {})]
+        known += [name for _, entry in tables_of(kind) for name in entry.get("names", {})]
     return difflib.get_close_matches(word, dict.fromkeys(known), 3, 0.6)
 
 
@@ -100,14 +102,12 @@ def _single(word: str, language: Language) -> Page | None:
         return _events(language)
     if _ALIASES.get(name) in PAGES:
         return page(_ALIASES[name], language)
-    exact = _program(word, language) or _table(word, language)
+    other = _ALIASES.get(name, "")
+    exact = _program(word, language) or _table(word, language) or _table(other, language)
     if exact:
         return exact
     found = tuple(_anywhere(word, language))
-    if not found and name in _ALIASES:
-        other = _ALIASES[name]
-        return _table(other, language) or _single(other, language)
-    return _found(word, found, language)
+    return _single(other, language) if other and not found else _found(word, found, language)
 
 
 def _found(word: str, rows: tuple[Row, ...], language: Language) -> Page | None:
@@ -171,15 +171,15 @@ def _table(name: str, language: Language) -> Page | None:
 
 def _anywhere(word: str, language: Language) -> Iterator[Row]:
     """Every meaning of one word: in commands, keys, fields, files and codes."""
-    pieces = tokens(word)
+    pieces = tokens(word) if not _SHELL.isdisjoint(word) else []
     if pieces and pieces[0].kind != "word":
         yield from (Row(_in(w.text, "shell"), w.meaning) for w in explain_line(word, language))
-    for name, entry in holding("commands", word):
+    for name, entry in tables_of("commands"):
         for pattern, text in entry.get("words", {}).items():
             if name != "shell" and _is_word(word, pattern):
                 yield Row(_in(_readable(pattern), name), said(text, language))
     for kind in TABLES:
-        for name, entry in holding(kind, word.rpartition(".")[2] or word):
+        for name, entry in tables_of(kind):
             for key, text in entry.get("names", {}).items():
                 if name != "files" and _is_key(word, key):
                     place = entry.get("file") or said(entry["title"], language)
@@ -205,11 +205,9 @@ def _codes(word: str, language: Language) -> Iterator[Row]:
     """Messages of the program by their code, such as join.token-rejected."""
     if word.startswith("-") or ("." not in word and "-" not in word):
         return
-    for kind, entries in catalogue().items():
-        entry = entries.get(word)
-        if entry:
-            following = entry.get(f"next_{language}", "")
-            yield Row(_in(word, kind), " ".join(filter(None, (entry[language], following))))
+    for kind, entry in everywhere(word):
+        following = entry.get(f"next_{language}", "")
+        yield Row(_in(word, kind), " ".join(filter(None, (entry[language], following))))
 
 
 def _events(language: Language) -> Page:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _PLACEHOLDER = r"<[A-Z][A-Z0-9_]*>"
 """`<TOKEN>`, as guides write what is to be filled in; to a shell it would be a redirection."""
 _REDIRECTION = rf"\d?(?:>>|>&\d|<<-?'?\w+'?|>|(?!{_PLACEHOLDER})<)"
-_TOKEN = re.compile(
-    rf"""
+_TOKEN = rf"""
     (?P<space>(?:[ \t]|\\\n)+)
   | (?P<comment>\#[^\n]*)
   | (?P<line>\n)
   | (?P<operator>&&|\|\||;;|\||;|&|\$\(|\(|\)|\{{(?=\s)|\}}(?=\s|;|$))
   | (?P<redirect>{_REDIRECTION})
   | (?P<word>(?:{_PLACEHOLDER}|\$\(\([^()]*\)\)|'[^']*'|"(?:\\.|[^"\\])*"|\\.|\$\{{[^}}]*\}}|\$(?!\()|\w\(\)|[^\s'"\\|&;()<>$])+)
-    """,
-    re.VERBOSE,
-)
+"""
 _QUOTED = re.compile(r"'([^']*)'|\"((?:\\.|[^\"\\])*)\"", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One piece of a line. `word` keeps its quotes; `redirect` has its target behind it."""
 
     kind: Literal["word", "operator", "redirect"]
@@ -44,9 +39,9 @@ def tokens(line: str) -> list[Token]:
     What is no shell at all comes back as one word, so that nothing is lost.
     """
     found: list[Token] = []
-    text, position = _without_heredoc(line), 0
+    text, position, token = _without_heredoc(line), 0, re.compile(_TOKEN, re.VERBOSE)
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = token.match(text, position)
         if match is None:
             found.append(Token("word", text[position:]))
             break

@@ -6,11 +6,11 @@ its entries have `en` and `ru`, and perhaps `next_en` and `next_ru`, what a pers
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
+
+from gpu_wizard.knowledge.sources import content, files, written
 
 Language = Literal["en", "ru"]
 Entry = Mapping[str, str]
@@ -18,14 +18,12 @@ Entry = Mapping[str, str]
 
 @cache
 def _sources() -> dict[str, str]:
-    """File name → its text; what is not asked for is not parsed."""
-    folder = Path(__file__).parent / "texts"
-    return {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))}
+    """File → its text; what is not asked for is not parsed."""
+    return {name: written("texts", name) for name in files("texts")}
 
 
-@cache
-def _parsed(name: str) -> dict[str, dict[str, Entry]]:
-    return tomllib.loads(_sources()[name])
+def _parsed(name: str) -> Mapping[str, dict[str, Entry]]:
+    return content("texts", name)
 
 
 @cache
@@ -43,6 +41,15 @@ def catalogue() -> dict[str, dict[str, Entry]]:
     """Kind → id → entry, of all files."""
     kinds = {kind for name in _sources() for kind in _parsed(name)}
     return {kind: entries(kind) for kind in kinds}
+
+
+def everywhere(code: str) -> Iterator[tuple[str, Entry]]:
+    """Kind and entry of an id, of each kind that has it; the files that don't name it are not parsed."""
+    for name, text in _sources().items():
+        if f'."{code}"]' in text or f".{code}]" in text:
+            for kind, held in _parsed(name).items():
+                if code in held:
+                    yield kind, held[code]
 
 
 class _Shown(dict[str, Any]):

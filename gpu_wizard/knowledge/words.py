@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gpu_wizard.knowledge.shellwords import Token, tokens
 from gpu_wizard.knowledge.store import said, table
@@ -16,8 +15,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _KEYWORDS = ("while", "do", "then", "else", "if", "!", "done", "fi")
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A part of a command as written, and what it means; `meaning` "": nothing is told of it.
 
     `depth`: 1 for a part of a word, such as a field in a list. `program`: whether a command begins here.
@@ -39,8 +37,7 @@ def explain_line(line: str, language: Language = "en") -> tuple[Word, ...]:
     return tuple(_Reader(language).line(line))
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """What is told of one program. `wraps`: its first other word begins a command; `script`: the option whose
     value is one; `hands_on`: behind this word stands a command; `lists`: pattern → table of fields that the
     value names.
@@ -57,11 +54,11 @@ class Program:
 
     def match(self, argv: Sequence[str], start: int) -> tuple[int, str] | None:
         """How many words from `start` belong together, and their pattern."""
-        for pattern in _ordered(self.name):
-            parts = pattern.split(" ")
-            piece = argv[start : start + len(parts)]
-            if len(piece) == len(parts) and all(map(fits, parts, piece)):
-                return len(parts), pattern
+        for beginning, pattern, parts in _ordered(self.name):
+            if argv[start].startswith(beginning):
+                piece = argv[start : start + len(parts)]
+                if len(piece) == len(parts) and all(map(fits, parts, piece)):
+                    return len(parts), pattern
         return None
 
 
@@ -74,13 +71,22 @@ def program_of(word: str) -> Program | None:
 
 
 @cache
-def _ordered(name: str) -> tuple[str, ...]:
-    """The most telling patterns first: more words, then words as they stand, then the longer text."""
+def _ordered(name: str) -> tuple[tuple[str, str, list[str]], ...]:
+    """The most telling patterns first: more words, then words as they stand, then longer text.
+
+    Each with how its first word begins, which tells most of them apart, and with its words.
+    """
     program = program_of(name)
     patterns = program.patterns if program else ()
-    return tuple(
-        sorted(patterns, key=lambda p: (-p.count(" "), "*" in p, -len(p.replace("*", ""))))
-    )
+    ranked = sorted(patterns, key=lambda p: (-p.count(" "), "*" in p, -len(p.replace("*", ""))))
+    return tuple((each.split(" ")[0].partition("*")[0], each, each.split(" ")) for each in ranked)
+
+
+@cache
+def _signs() -> tuple[str, ...]:
+    """The shell's own words, the most telling first."""
+    words = (table("commands", "shell") or {}).get("words", {})
+    return tuple(sorted(words, key=lambda sign: (sign.count("*"), -len(sign))))
 
 
 def fits(pattern: str, word: str) -> bool:
@@ -250,11 +256,7 @@ class _Reader:
     def _shell_of(self, text: str) -> str:
         if text.endswith("()"):
             return self._shell("name()")
-        words = (table("commands", "shell") or {}).get("words", {})
-        best = next(
-            (p for p in sorted(words, key=lambda p: (p.count("*"), -len(p))) if fits(p, text)), ""
-        )
-        return said(words.get(best), self._language)
+        return self._shell(next((sign for sign in _signs() if fits(sign, text)), ""))
 
     def _shell(self, name: str) -> str:
         return said((table("commands", "shell") or {}).get("words", {}).get(name), self._language)

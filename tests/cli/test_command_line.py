@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from gpu_wizard.cli.arguments import parser
 
 HEAVY = ("textual", "rich", "asyncssh", "kubernetes_asyncio", "aiohttp", "pynvml")
 
@@ -178,3 +181,32 @@ def test_bash_completion_completes(tmp_path: Path) -> None:
     asked = f'source {script}; COMP_WORDS=(gpu-wizard demo --sc); COMP_CWORD=2; _gpu_wizard; echo "${{COMPREPLY[@]}}"'
     ran = subprocess.run(["bash", "-c", asked], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["--scenario"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "gpu1", "--json"],
+        ["explain", "toolkit"],
+        ["--lang", "ru", "explain", "toolkit"],
+        ["demo", "--auto", "--speed", "9"],
+        ["--auto", "status", "--plan"],
+        ["completion", "zsh"],
+        ["bogus", "status"],
+        ["status", "--bogus"],
+        ["status", "--help"],
+        ["--help", "status"],
+        [],
+    ],
+)
+def test_a_command_built_alone_reads_as_among_all(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def outcome(top: argparse.ArgumentParser) -> tuple[object, str, str]:
+        try:
+            read: object = vars(top.parse_args(words))
+        except SystemExit as end:
+            read = end.code
+        return (read, *capsys.readouterr())
+
+    assert outcome(parser(words)) == outcome(parser())

@@ -14,6 +14,7 @@ from typing import Any
 from gpu_wizard.knowledge.texts import sentence
 from gpu_wizard.model.action import Action, ApplyObject, DeleteObject, PutFile
 from gpu_wizard.model.question import ApiGet, Ask, Command, Files, Objects, PodLogs
+from tests.knowledge import compiled
 from tests.knowledge.representative import argv_of, asks, runs, steps
 
 TARGET = Path(__file__).parents[2] / "gpu_wizard" / "knowledge" / "pages" / "program.toml"
@@ -148,3 +149,4 @@ def _table(part: str, entry: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     TARGET.write_text(text(), encoding="utf-8")
+    compiled.write()

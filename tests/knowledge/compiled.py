@@ -1,0 +1,39 @@
+"""Writes what gpu_wizard/knowledge/sources.py reads: each file that `explain` tells of, ready-made as JSON.
+
+`python -m tests.knowledge.compiled` writes them anew; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import gpu_wizard.knowledge
+
+FOLDER = Path(gpu_wizard.knowledge.__file__).parent
+KINDS = ("commands", "keys", "fields", "pages")
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Where each is to stand, and its whole text: a line for each sentence, as changes are read and merged by line."""
+    for kind in KINDS:
+        for path in sorted((FOLDER / kind).glob("*.toml")):
+            source = path.read_bytes()
+            made = {"sum": zlib.crc32(source), "content": tomllib.loads(source.decode())}
+            yield (
+                path.with_suffix(".json"),
+                json.dumps(made, ensure_ascii=False, indent=0) + "\n",
+            )
+
+
+def write() -> None:
+    """All of them."""
+    for target, text in files():
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
