@@ -79,6 +79,13 @@ def test_signature_is_whole(signature: Signature) -> None:
     assert any("а" <= letter <= "я" for letter in signature.texts["cause_ru"].lower())
 
 
+def test_every_wording_is_a_regular_expression() -> None:
+    known = catalogue()
+    told = (each for one in SIGNATURES for each in (*one.wordings, *one.broad, *one.unless))
+    cleared = (each.wording for each in known.recoveries)
+    assert all(each.pattern for each in (*told, *cleared, *known.harmless))
+
+
 def test_ids_are_unique_and_codes_of_k3s_all_used() -> None:
     ids = [signature.id for signature in SIGNATURES]
     assert len(set(ids)) == len(ids)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 INSIDE_VARIABLE = "GPU_WIZARD_BED_INSIDE"
-OWNER_VARIABLE = "GPU_WIZARD_BED_OWNER"
 
 _NEEDED = {
     "systemd-nspawn": "systemd-container",
@@ -35,21 +34,16 @@ def inside() -> bool:
 def command(*program: str, outlives_us: bool = False) -> Sequence[str]:
     """Starts `program` apart; it and all that it started die with the process that starts this command.
 
-    `outlives_us`: it goes on until it is ended. The process that the command becomes names the bed's remains.
+    `outlives_us`: it goes on until it is ended.
     """
     bound = () if outlives_us else ("setpriv", "--pdeathsig", "KILL", "--")
     return (
-        *("sh", "-c", f'{OWNER_VARIABLE}=$$ exec "$@"', "sh", "env", f"{INSIDE_VARIABLE}=1"),
+        *("env", f"{INSIDE_VARIABLE}=1"),
         *bound,
         *("unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork"),
         *("--kill-child=KILL", "--mount-proc", "--"),
         *program,
     )
-
-
-def owner() -> int:
-    """Of this bed: the process that holds its namespaces, as the host numbers it."""
-    return int(os.environ[OWNER_VARIABLE])
 
 
 def why_not() -> str:

@@ -7,14 +7,13 @@ import itertools
 import json
 import os
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import apart, cgroups, network
+from . import cgroups, network
 from .authority import issue, new_authority
 from .images import images
 from .machine import Machine, Result, Supplies
@@ -36,6 +35,8 @@ disable-network-policy: true
 disable: [traefik, servicelb, metrics-server, coredns, local-storage]
 write-kubeconfig-mode: "0600"
 """
+
+_FOLDER = Path("/run/bed")
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -60,7 +61,7 @@ def until(what: str, ask: Callable[[], T | None], seconds: float = 30, every: fl
 class Bed:
     """Entered inside the bed's own namespaces (`apart`), where addresses are constants."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, groups: str) -> None:
         self.folder = folder
         self.packages = repository(programs())
         authority = new_authority("gpu-wizard test bed")
@@ -76,7 +77,7 @@ class Bed:
             rootfs=rootfs(),
             programs=programs(),
             folder=folder,
-            owner=apart.owner(),
+            groups=groups,
             public_key=key.with_suffix(".pub").read_text(),
             private_key=key,
             authority=authority.pem,
@@ -230,32 +231,15 @@ def install_k3s(machine: Machine, role: str, *, start: bool = True) -> None:
     machine.sh(f"curl -sfL https://get.k3s.io | {variables} sh -s - {role}", seconds=120)
 
 
-def _folder(owner: int) -> Path:
-    return Path(tempfile.gettempdir()) / f"gpu-wizard-bed-{owner}"
-
-
-def remove_orphans() -> None:
-    """What a `kill -9` leaves: empty control groups and an empty folder. To be called outside, where processes are seen."""
-    for place in [*cgroups.tops(), *_folder(0).parent.glob("gpu-wizard-bed-*")]:
-        owner = place.name.rpartition("-")[2]
-        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
-            cgroups.remove(int(owner))
-            with contextlib.suppress(OSError):
-                _folder(int(owner)).rmdir()
-
-
 @contextlib.contextmanager
 def bed() -> Iterator[Bed]:
-    """A bed, and nothing of it afterwards."""
-    folder = _folder(apart.owner())
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "bed", str(folder)], check=True)
-    made = Bed(folder)
-    try:
-        yield made
-    finally:
-        for name in list(made.machines):
-            made.remove(name)
-        cgroups.remove(apart.owner())
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-        folder.rmdir()
+    """A bed, and nothing of it afterwards. Its files are in a /run of its own, which nobody else sees."""
+    subprocess.run(["mount", "-t", "tmpfs", "bed", "/run"], check=True)
+    _FOLDER.mkdir()
+    with cgroups.claimed() as groups:
+        made = Bed(_FOLDER, groups)
+        try:
+            yield made
+        finally:
+            for name in list(made.machines):
+                made.remove(name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import secrets
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
+_PREFIX = "gpu-wizard-bed-"
 
 
 def unified() -> bool:
@@ -27,16 +31,61 @@ def hierarchies() -> list[Path]:
     )
 
 
-def _name(owner: int) -> str:
-    return f"gpu-wizard-bed-{owner}"
+@contextlib.contextmanager
+def claimed() -> Iterator[str]:
+    """The name of a new bed's groups: there are some of that name until the end, and then there are none.
+
+    Each is locked meanwhile. A lock ends with its process, whatever ended that, and means the same in every process
+    namespace; a process's number is soon another's.
+    """
+    name = f"{_PREFIX}{secrets.token_hex(4)}"
+    locks = [_locked(root / name) for root in hierarchies()]
+    try:
+        yield name
+    finally:
+        for root in hierarchies():
+            _remove(root / name)
+        for lock in locks:
+            os.close(lock)
 
 
-def make(owner: int, machine: str) -> list[Path]:
+def _locked(place: Path) -> int:
+    """A descriptor of the group's lock. Somebody may take a group that is not locked yet for an orphan."""
+    while True:
+        place.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if place.stat().st_ino == os.fstat(lock).st_ino:
+                return lock
+            os.close(lock)
+
+
+def remove_orphans() -> None:
+    """What a `kill -9` of a bed leaves: empty groups that nobody holds."""
+    for place in [place for root in hierarchies() for place in root.glob(f"{_PREFIX}*")]:
+        with contextlib.suppress(OSError):
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(place)
+            finally:
+                os.close(lock)
+
+
+def _remove(top: Path) -> None:
+    """Groups with living processes stay."""
+    _remove_below(top)
+    with contextlib.suppress(OSError):
+        top.rmdir()
+
+
+def make(bed: str, machine: str) -> list[Path]:
     """The machine's groups; a process joins by writing 0 into each `cgroup.procs`."""
     made = []
     for root in hierarchies():
         place = root
-        for step in (_name(owner), machine):
+        for step in (bed, machine):
             if unified():
                 _delegate(place)
             place = place / step
@@ -58,11 +107,11 @@ def _copy_cpuset(place: Path) -> None:
             (place / file).write_text((place.parent / file).read_text())
 
 
-def kill(owner: int, machine: str) -> None:
+def kill(bed: str, machine: str) -> None:
     """Ends every process of the machine, and returns when none is left (at most 10 s)."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        pids = {pid for root in hierarchies() for pid in _processes(root / _name(owner) / machine)}
+        pids = {pid for root in hierarchies() for pid in _processes(root / bed / machine)}
         if not pids:
             return
         for pid in pids:
@@ -79,24 +128,10 @@ def _processes(place: Path) -> set[int]:
     return found
 
 
-def clear(owner: int, machine: str) -> None:
+def clear(bed: str, machine: str) -> None:
     """Removes the machine's groups below its own: a kubelet waits 3 s for each old one that it finds."""
     for root in hierarchies():
-        _remove_below(root / _name(owner) / machine)
-
-
-def remove(owner: int) -> None:
-    """Removes every group of a bed; those with living processes stay."""
-    for root in hierarchies():
-        top = root / _name(owner)
-        _remove_below(top)
-        with contextlib.suppress(OSError):
-            top.rmdir()
-
-
-def tops() -> list[Path]:
-    """The top groups of all beds, living or not."""
-    return [place for root in hierarchies() for place in root.glob("gpu-wizard-bed-*")]
+        _remove_below(root / bed / machine)
 
 
 def _remove_below(place: Path) -> None:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import apart
-from .bed import SERVER, bed, remove_orphans
+from . import apart, cgroups
+from .bed import SERVER, bed
 from .packages import repository
 from .places import REPOSITORY, cache, say
 from .programs import programs
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _build(_: Sequence[str]) -> int:
-    remove_orphans()
+    cgroups.remove_orphans()
     repository(programs())
     rootfs()
     return 0

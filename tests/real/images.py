@@ -41,8 +41,16 @@ def _sha256(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def layer(files: Mapping[str, bytes | Path], links: Mapping[str, str]) -> bytes:
-    """An uncompressed layer; every file may be executed."""
+@dataclass(frozen=True)
+class Layer:
+    """Part of an image's files; packed once, for all images that share it. `digest`: of what is packed."""
+
+    digest: str
+    packed: bytes = field(repr=False)
+
+
+def layer(files: Mapping[str, bytes | Path], links: Mapping[str, str]) -> Layer:
+    """Every file of it may be executed."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for name, content in sorted(files.items()):
@@ -54,12 +62,13 @@ def layer(files: Mapping[str, bytes | Path], links: Mapping[str, str]) -> bytes:
             entry = tarfile.TarInfo(name)
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             archive.addfile(entry)
-    return out.getvalue()
+    return Layer(_sha256(out.getvalue()), gzip.compress(out.getvalue(), 1, mtime=0))
 
 
-def image(plain: bytes, entrypoint: Sequence[str], environment: Mapping[str, str]) -> Image:
-    """An OCI image of one layer."""
-    packed = gzip.compress(plain, 1, mtime=0)
+def image(
+    layers: Sequence[Layer], entrypoint: Sequence[str], environment: Mapping[str, str]
+) -> Image:
+    """An OCI image of these layers, the lowest first."""
     config = json.dumps(
         {
             "architecture": "amd64",
@@ -68,7 +77,7 @@ def image(plain: bytes, entrypoint: Sequence[str], environment: Mapping[str, str
                 "Entrypoint": list(entrypoint),
                 "Env": [f"{name}={value}" for name, value in environment.items()],
             },
-            "rootfs": {"type": "layers", "diff_ids": [_sha256(plain)]},
+            "rootfs": {"type": "layers", "diff_ids": [each.digest for each in layers]},
         }
     ).encode()
     manifest = json.dumps(
@@ -76,10 +85,14 @@ def image(plain: bytes, entrypoint: Sequence[str], environment: Mapping[str, str
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": _described(config, "application/vnd.oci.image.config.v1+json"),
-            "layers": [_described(packed, "application/vnd.oci.image.layer.v1.tar+gzip")],
+            "layers": [
+                _described(each.packed, "application/vnd.oci.image.layer.v1.tar+gzip")
+                for each in layers
+            ],
         }
     ).encode()
-    return Image(manifest, {_sha256(config): config, _sha256(packed): packed})
+    packed = (config, *(each.packed for each in layers))
+    return Image(manifest, {_sha256(blob): blob for blob in packed})
 
 
 def _described(content: bytes, media_type: str) -> dict[str, object]:
@@ -97,26 +110,21 @@ _NVIDIA = {
 
 def images(programs: Path) -> dict[str, Image]:
     """Every image by `name:tag`, the name as the runtime asks for it."""
-    files, links = _userland()
-    plain = layer(files, links)
+    userland = layer(*_userland())
+    pause = layer({"pause": _PAUSE.encode()}, {})
+    plugin = layer({"usr/bin/nvidia-device-plugin": programs / "device-plugin"}, {})
     found: dict[str, Image] = {
-        "rancher/mirrored-pause:3.6": image(
-            layer({**files, "pause": _PAUSE.encode()}, links), ["/pause"], _PATH
-        ),
-        "library/busybox:1.36": image(plain, [], _PATH),
+        "rancher/mirrored-pause:3.6": image([userland, pause], ["/pause"], _PATH),
+        "library/busybox:1.36": image([userland], [], _PATH),
     }
-    cuda = image(plain, [], _NVIDIA)
+    cuda = image([userland], [], _NVIDIA)
     for tag in CUDA_TAGS:
         for system in ("ubuntu22.04", "ubuntu24.04"):
             found[f"nvidia/cuda:{tag}-base-{system}"] = cuda
     for tag in PLUGIN_TAGS:
-        contents = {
-            **files,
-            "version": tag.encode(),
-            "usr/bin/nvidia-device-plugin": programs / "device-plugin",
-        }
+        parts = [userland, plugin, layer({"version": tag.encode()}, {})]
         found[f"nvidia/k8s-device-plugin:{tag}"] = image(
-            layer(contents, links), ["/usr/bin/nvidia-device-plugin"], _NVIDIA
+            parts, ["/usr/bin/nvidia-device-plugin"], _NVIDIA
         )
     return found
 

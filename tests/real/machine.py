@@ -23,12 +23,12 @@ ASKED_TO_REBOOT = 133
 
 @dataclass(frozen=True)
 class Supplies:
-    """What every machine of a bed is made from. `owner`: the process id that names the bed's control groups."""
+    """What every machine of a bed is made from. `groups`: the name of the bed's control groups."""
 
     rootfs: Path
     programs: Path
     folder: Path
-    owner: int
+    groups: str
     public_key: str
     private_key: Path
     authority: bytes
@@ -129,8 +129,8 @@ class Machine:
         self.wait_for_ssh()
 
     def _start(self) -> None:
-        groups = cgroups.make(self.supplies.owner, self.name)
-        cgroups.clear(self.supplies.owner, self.name)
+        groups = cgroups.make(self.supplies.groups, self.name)
+        cgroups.clear(self.supplies.groups, self.name)
         filters = "@keyring bpf" if cgroups.unified() else "@keyring"
         command = [
             *(
@@ -189,7 +189,7 @@ class Machine:
     def power_off(self) -> None:
         """Pulls the plug: nothing is asked, the disk stays."""
         self._stopping.set()
-        cgroups.kill(self.supplies.owner, self.name)
+        cgroups.kill(self.supplies.groups, self.name)
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -201,7 +201,7 @@ class Machine:
         self.power_off()
         with contextlib.suppress(RuntimeError):
             network.unplug(self.name)
-        cgroups.clear(self.supplies.owner, self.name)
+        cgroups.clear(self.supplies.groups, self.name)
         for place in (self.root, self.disk):
             subprocess.run(["umount", "-l", str(place)], capture_output=True)
         shutil.rmtree(self.disk, ignore_errors=True)

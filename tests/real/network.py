@@ -22,7 +22,6 @@ def ip(*arguments: str) -> None:
 
 def make_bridge() -> None:
     """Once in the bed's network namespace, which has nothing but a loopback that is down."""
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     subprocess.run(["mkdir", "-p", NAMESPACES], check=True)
     ip("link", "set", "lo", "up")
     ip("link", "add", BRIDGE, "type", "bridge")

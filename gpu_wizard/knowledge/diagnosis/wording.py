@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 _PARTS = re.compile(
     r"(?P<across>\*\*)|(?P<loose>\s+\*\s+)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
@@ -35,12 +36,18 @@ _ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
 class Wording:
     """One way in which a cause is told. `anchor`: a lower-case literal without digits that stands in every match."""
 
-    pattern: re.Pattern[str]
+    source: str
     anchor: str
+    flags: int = re.IGNORECASE
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled at its first use: a log brings few anchors of thousands, and all together take a second."""
+        return re.compile(self.source, self.flags)
 
 
 def wordings(text: str, *, anchored: bool = True) -> tuple[Wording, ...]:
-    """Compile a wording, each way of its alternatives by itself. Not `anchored`: its anchor is "".
+    """Read a wording, each way of its alternatives by itself. Not `anchored`: its anchor is "".
 
     Raises: ValueError: it is to have an anchor and holds no literal long enough to look for.
     """
@@ -63,8 +70,7 @@ def _wording(text: str, *, anchored: bool) -> Wording:
             literals.append("")
     if text.endswith(":t>"):
         pieces[-1] = pieces[-1].replace(_KINDS["t"], _TO_THE_END)
-    pattern = re.compile("".join(pieces), re.IGNORECASE)
-    return Wording(pattern, _anchor(literals, text) if anchored else "")
+    return Wording("".join(pieces), _anchor(literals, text) if anchored else "")
 
 
 def _piece(part: re.Match[str]) -> tuple[str, str]:
@@ -90,7 +96,9 @@ def expression(pattern: re.Pattern[str]) -> tuple[Wording, ...]:
     Raises: ValueError: a branch has no literal.
     """
     branches = _branches(pattern.pattern)
-    return tuple(Wording(pattern, _anchor(_literals(each), each)) for each in branches)
+    return tuple(
+        Wording(pattern.pattern, _anchor(_literals(each), each), pattern.flags) for each in branches
+    )
 
 
 def without_digits(text: str) -> str:
