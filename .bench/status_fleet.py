@@ -1,9 +1,10 @@
 """What a look at many nodes costs the client: CPU and memory a node, wall time, exchanges, API requests.
 
-    python .bench/status_fleet.py [NODES] [--profile] [--keep] [--no-cluster]
+    python .bench/status_fleet.py [NODES] [--profile] [--keep] [--no-cluster] [--hang]
 
 The nodes are doors (tests/engine/doors.py) in a process of their own: real SSH connections, one lab node's answers.
-The cluster is the lab's, with a Node for every door.
+The cluster is the lab's, with a Node and a plugin pod for every door. `--hang`: one door never answers. Beside it the
+peer on the same doors: asyncssh alone, logging in and running the same script once, nothing parsed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import cProfile
 import json
 import pstats
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 
-async def serve(folder: Path, count: int) -> None:
+async def serve(folder: Path, count: int, *, hang: bool) -> None:
     from gpu_wizard.lab.serve import Lab
     from tests.engine.doors import Doors
 
@@ -34,6 +36,7 @@ async def serve(folder: Path, count: int) -> None:
     names = [f"node-{number:04}" for number in range(count)]
     async with Lab("done", folder / "lab", speed=5.0) as lab:
         cluster = lab.site.control.cluster
+        pods = cluster.list("Pod")
         for name in names:
             node = copy.deepcopy(cluster.get("Node", "", "gpu1") or {})
             node["metadata"] = {
@@ -41,10 +44,20 @@ async def serve(folder: Path, count: int) -> None:
                 "labels": {**node["metadata"]["labels"], "kubernetes.io/hostname": name},
             }
             cluster.put(node)
+            for pod in [p for p in pods if p["spec"].get("nodeName") == "gpu1"]:
+                pod = copy.deepcopy(pod)
+                pod["metadata"] |= {"name": f"{pod['metadata']['name']}-{name}", "uid": ""}
+                pod["spec"]["nodeName"] = name
+                cluster.put(pod)
         head = (folder / "lab" / "setup.toml").read_text().partition("[[nodes]]")[0]
         port = lab.ssh["gpu1"].port
         async with Doors(
-            names, port, folder / "lab" / "id_ed25519", folder / "doors", head=head
+            names,
+            port,
+            folder / "lab" / "id_ed25519",
+            folder / "doors",
+            hanging=names[:1] if hang else (),
+            head=head,
         ) as doors:
             print("up", flush=True)
             await asyncio.to_thread(sys.stdin.readline)
@@ -54,6 +67,41 @@ async def serve(folder: Path, count: int) -> None:
                 "api": len(lab.api.requests if lab.api else ()) / count,
             }
             print(json.dumps(told), flush=True)
+
+
+async def bare(setup_file: Path) -> float:
+    """CPU seconds of logging in to all and asking each the same, with asyncssh alone."""
+    import asyncssh
+
+    from gpu_wizard.engine.survey import probes_for
+    from gpu_wizard.host.script import Token, questions_script
+    from gpu_wizard.journal.recording import read_setup
+    from gpu_wizard.model.question import Command
+    from gpu_wizard.model.spec import Spec
+    from gpu_wizard.stages import LOOKED_AT
+
+    asked = [probe.question(Spec("x")) for probe in probes_for(LOOKED_AT)]
+    mine = [one for one in asked if isinstance(one, Command) and one.on == "node" and not one.root]
+    setup, turns = read_setup(setup_file), asyncio.Semaphore(64)
+    known = asyncssh.read_known_hosts(str(setup.nodes[0].host.known_hosts))
+    key = asyncssh.read_private_key(setup.nodes[0].host.identity_file)
+    script = questions_script(dict(enumerate(mine, 1)), Token())
+
+    async def one(host: str) -> None:
+        user, _, rest = host.partition("@")
+        name, _, port = rest.partition(":")
+        async with (
+            turns,
+            asyncssh.connect(
+                name, int(port), username=user, client_keys=[key], known_hosts=known, config=None
+            ) as connection,
+        ):
+            await connection.run(f"exec sh -c {shlex.quote(script)}", encoding=None)
+
+    used = time.process_time()
+    nodes = setup.nodes[1:]
+    await asyncio.gather(*(one(node.host.host) for node in nodes))
+    return (time.process_time() - used) / len(nodes)
 
 
 async def look(setup_file: Path, profile: bool) -> None:
@@ -72,7 +120,10 @@ async def look(setup_file: Path, profile: bool) -> None:
     reach = Reach(setup, READERS, {})
     await reach.begin()
     fleet = Fleet(
-        [reach.berth(node) for node in setup.nodes], LOOKED_AT, keep_open="--keep" in sys.argv
+        [reach.berth(node) for node in setup.nodes],
+        LOOKED_AT,
+        keep_open="--keep" in sys.argv,
+        deadline_seconds=20 if "--hang" in sys.argv else 90,
     )
 
     async def arrived(_seen: NodeSeen) -> None:
@@ -84,6 +135,7 @@ async def look(setup_file: Path, profile: bool) -> None:
             time.time(),
             time.process_time(),
         )
+        reach.renew()
         profiler = cProfile.Profile()
         if profile:
             profiler.enable()
@@ -92,8 +144,10 @@ async def look(setup_file: Path, profile: bool) -> None:
         cpu, wall = time.process_time() - used, time.time() - began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         answered = sum(each.error is None for each in seen)
+        peer = await bare(setup_file)
         print(
-            f"{number}: {count} nodes, {answered} answered, {wall:.1f} s, CPU {cpu / count * 1000:.1f} ms a node, {memory / count:.0f} KB a node"
+            f"{number}: {count} nodes, {answered} answered, {wall:.1f} s, CPU {cpu / count * 1000:.1f} ms a node, {memory / count:.0f} KB a node; "
+            f"asyncssh alone: {peer * 1000:.1f} ms"
         )
         if profile:
             pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
@@ -104,11 +158,11 @@ async def look(setup_file: Path, profile: bool) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["--serve"]:
-        asyncio.run(serve(Path(sys.argv[2]), int(sys.argv[3])))
+        asyncio.run(serve(Path(sys.argv[2]), int(sys.argv[3]), hang="--hang" in sys.argv))
         return
     count = int(next((word for word in sys.argv[1:] if word.isdecimal()), "200"))
     with tempfile.TemporaryDirectory() as name:
-        argv = [sys.executable, __file__, "--serve", name, str(count)]
+        argv = [sys.executable, __file__, "--serve", name, str(count), *sys.argv[1:]]
         with subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as server:

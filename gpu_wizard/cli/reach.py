@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from gpu_wizard.cli.edges import NOTHING_GIVEN, Edges, Given, server_of
 from gpu_wizard.cli.keyring import secret_of
 from gpu_wizard.engine.fleet import Berth
-from gpu_wizard.engine.shared import BOUND_SECONDS, LentHost, Opening, SharedCluster, SharedHost
+from gpu_wizard.engine.shared import BOUND_SECONDS, LentHost, Opening, SharedHost
+from gpu_wizard.engine.shared_cluster import SharedCluster
 from gpu_wizard.model.errors import InputError, WizardError
 from gpu_wizard.model.ports import ClusterReader, HostReader, ReadNode
 from gpu_wizard.model.secret import Secret, SecretSource
@@ -73,7 +74,8 @@ class Reach:
         self._contacts = _Contacts(self._control_opening(), self._cluster_opening())
         control, cluster = self._contacts.control_plane, self._contacts.cluster
         self._control = SharedHost(control, self._bound) if control else None
-        self._cluster = SharedCluster(cluster, self._bound) if cluster else None
+        nodes = len(setup.nodes)
+        self._cluster = SharedCluster(cluster, self._bound, nodes) if cluster else None
 
     async def begin(self) -> None:
         """Start connecting to what all share. Raises: InputError: the kubeconfig that the user named is no good."""
@@ -89,6 +91,11 @@ class Reach:
                     raise
                 except WizardError:
                     return  # said by every fact that the cluster would have told
+
+    def renew(self) -> None:
+        """Another look at all nodes begins: the cluster is asked anew."""
+        if self._cluster is not None:
+            self._cluster.renew()
 
     async def close(self) -> None:
         """Close what all share."""

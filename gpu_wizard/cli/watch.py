@@ -13,7 +13,7 @@ from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Given
 from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.reach import Reach, passwords
-from gpu_wizard.engine.fleet import Fleet, NodeSeen
+from gpu_wizard.engine.fleet import Arrived, Fleet, NodeSeen
 from gpu_wizard.engine.gpu_watch import GpuWatch
 from gpu_wizard.engine.shared import BOUND_SECONDS
 from gpu_wizard.faces.tui.look import Look
@@ -53,7 +53,7 @@ async def _watch(
     given = await passwords(setup, prompt, once=arguments.ask_sudo)
     async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
         await outlook.reach.begin()
-        app = make(Eyes(outlook.fleet.look, outlook.telemetry))
+        app = make(Eyes(outlook.look, outlook.telemetry))
         await app.run_async()
     if app.failure is not None:
         raise app.failure
@@ -75,6 +75,11 @@ class Outlook:
             deadline_seconds=deadline_seconds,
             keep_open=True,
         )
+
+    async def look(self, arrived: Arrived) -> tuple[NodeSeen, ...]:
+        """At all nodes that no look is at."""
+        self.reach.renew()
+        return await self.fleet.look(arrived)
 
     def telemetry(self, node: str) -> TelemetrySource:
         """Samples of a node's cards."""

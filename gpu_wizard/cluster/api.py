@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gpu_wizard.cluster.answers import HttpAnswer, error_of, object_of, unknown_from, unknown_of
-from gpu_wizard.cluster.paths import path_of, query_of
+from gpu_wizard.cluster.paths import METADATA, METADATA_LIST, path_of, query_of
 from gpu_wizard.model.action import ApplyObject, DeleteObject
 from gpu_wizard.model.errors import ConflictError, Where, WizardError
 from gpu_wizard.model.ports import Applied
@@ -16,6 +16,7 @@ from gpu_wizard.model.question import (
     ApiGet,
     ClusterAnswer,
     ClusterAsk,
+    JsonObject,
     LogsFound,
     Objects,
     ObjectsFound,
@@ -43,8 +44,11 @@ class Connection(Protocol):
         query: Mapping[str, str] | None = None,
         body: Any = None,
         kind: str = "",
+        accept: str = "",
     ) -> HttpAnswer:
-        """Send one request; `kind` is its content type, JSON where empty. Empty query values are left out.
+        """Send one request; `kind`: its content type, `accept`: the answer's, JSON where empty.
+
+        Empty query values are left out.
 
         Raises: UnreachableError, TimedOutError, TrustError.
         """
@@ -58,15 +62,50 @@ class _Gets:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._sent: dict[object, asyncio.Task[HttpAnswer]] = {}
+        self._sent: dict[object, asyncio.Task[ClusterAnswer]] = {}
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> HttpAnswer:
-        """The answer to a GET; empty query values are left out. Raises: as `Connection.request`."""
-        given = {key: value for key, value in (query or {}).items() if value}
-        key = (path, tuple(sorted(given.items())))
-        if key not in self._sent:
-            self._sent[key] = asyncio.ensure_future(self._connection.request("GET", path, given))
-        return await self._sent[key]
+    async def objects(self, ask: Objects | ApiGet) -> ClusterAnswer:
+        """An object, or a list, page by page. Raises: as `Connection.request`."""
+        if ask not in self._sent:
+            found = self._single(ask) if isinstance(ask, ApiGet) or ask.name else self._list(ask)
+            self._sent[ask] = asyncio.ensure_future(found)
+        return await self._sent[ask]
+
+    async def _single(self, ask: Objects | ApiGet) -> ClusterAnswer:
+        if isinstance(ask, ApiGet):
+            path, accept = ask.path, ""
+        else:
+            path = path_of(ask.kind, ask.namespace or "", ask.name)
+            accept = METADATA if ask.metadata_only else ""
+        answer = await self._connection.request("GET", path, accept=accept)
+        document = answer.document() if answer.ok else None
+        if answer.status == 404:
+            return ObjectsFound(())
+        if not isinstance(document, dict):
+            return unknown_of(answer)
+        return ObjectsFound((_lean(document),))
+
+    async def _list(self, ask: Objects) -> ClusterAnswer:
+        path, query = path_of(ask.kind, ask.namespace or ""), query_of(ask)
+        accept = METADATA_LIST if ask.metadata_only else ""
+        items: list[JsonObject] = []
+        while True:
+            answer = await self._connection.request("GET", path, query, accept=accept)
+            if answer.status == 410 and "limit" in query:
+                # The list that the pages are of is not kept any more: all of it at once.
+                query, items = query_of(ask), []
+                del query["limit"]
+                continue
+            document = answer.document() if answer.ok else None
+            if answer.status == 404:
+                return ObjectsFound(())
+            if not isinstance(document, dict):
+                return unknown_of(answer)
+            items += [_lean(item) for item in document.get("items") or () if isinstance(item, dict)]
+            following = str((document.get("metadata") or {}).get("continue") or "")
+            if following in ("", query.get("continue")):
+                return ObjectsFound(tuple(items))
+            query = {**query, "continue": following}
 
 
 class KubeReader:
@@ -93,33 +132,23 @@ class KubeReader:
     async def _answer(self, ask: ClusterAsk, gets: _Gets) -> ClusterAnswer:
         try:
             match ask:
-                case Objects():
-                    path = path_of(ask.kind, ask.namespace or "", ask.name)
-                    return _found(await gets.get(path, query_of(ask)), single=bool(ask.name))
-                case ApiGet():
-                    return _found(await gets.get(ask.path), single=True)
+                case Objects() | ApiGet():
+                    return await gets.objects(ask)
                 case PodLogs():
                     return await self._logs(ask, gets)
         except WizardError as error:
             return unknown_from(error)
 
     async def _logs(self, ask: PodLogs, gets: _Gets) -> ClusterAnswer:
-        selectors = {"fieldSelector": f"spec.nodeName={ask.node}", "labelSelector": ask.labels}
-        pods = await gets.get(path_of("Pod", ask.namespace or ""), selectors)
-        listed = _found(pods, single=False)
-        if not isinstance(listed, ObjectsFound):
-            return listed
-        wanted = [
-            (pod["metadata"], container["name"])
-            for pod in listed.objects
-            for container in pod["spec"]["containers"]
-            if ask.image_part in container["image"]
-        ]
-        logs = await asyncio.gather(*(self._log(meta, name, ask) for meta, name in wanted))
-        return LogsFound(tuple(logs))
+        wanted = ask.containers
+        if wanted is None:
+            listed = await gets.objects(ask.pods)
+            if not isinstance(listed, ObjectsFound):
+                return listed
+            wanted = ask.among(listed)
+        return LogsFound(tuple(await asyncio.gather(*(self._log(*one, ask) for one in wanted))))
 
-    async def _log(self, meta: Mapping[str, Any], container: str, ask: PodLogs) -> PodLog:
-        namespace, pod = str(meta["namespace"]), str(meta["name"])
+    async def _log(self, namespace: str, pod: str, container: str, ask: PodLogs) -> PodLog:
         query = {"container": container, "tailLines": str(ask.tail_lines)}
         if ask.timestamps:
             query["timestamps"] = "true"
@@ -179,13 +208,16 @@ class KubeCluster(KubeReader):
         return None if answer.status == 404 else object_of(answer, self.server, what)
 
 
-def _found(answer: HttpAnswer, *, single: bool) -> ClusterAnswer:
-    if answer.status == 404:
-        return ObjectsFound(())
-    document = answer.document()
-    if not answer.ok or not isinstance(document, dict):
-        return unknown_of(answer)
-    return ObjectsFound((document,) if single else tuple(document.get("items") or ()))
+def _lean(item: dict[str, Any]) -> dict[str, Any]:
+    """An object without what no question is about and what makes most of it: a list holds thousands.
+
+    Source: recorded: who manages which field is half of a pod, the images that it has half of a node.
+    """
+    for part, key in (("metadata", "managedFields"), ("status", "images")):
+        inner = item.get(part)
+        if isinstance(inner, dict):
+            inner.pop(key, None)
+    return item
 
 
 def _may_delete(there: Mapping[str, Any], delete: DeleteObject) -> bool:

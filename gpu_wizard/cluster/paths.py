@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from gpu_wizard.model.question import Objects
 
+PAGE = 500
+"""Objects of a list that travel at once. Source: kubectl's own default."""
+_ONLY_METADATA = "application/json;as={};g=meta.k8s.io;v=v1"
+METADATA = _ONLY_METADATA.format("PartialObjectMetadata")
+METADATA_LIST = _ONLY_METADATA.format("PartialObjectMetadataList")
+"""Content types of objects without anything but metadata. Source: Kubernetes API concepts, alternate representations."""
+
 _KINDS: dict[str, tuple[str, str, bool]] = {
     "ClusterPolicy": ("/apis/nvidia.com/v1", "clusterpolicies", False),
     "ConfigMap": ("/api/v1", "configmaps", True),
@@ -37,8 +44,6 @@ def path_of(kind: str, namespace: str = "", name: str = "") -> str:
 
 
 def query_of(ask: Objects) -> dict[str, str]:
-    """The selectors of a list; a single object takes none."""
-    if ask.name:
-        return {}
-    selectors = {"labelSelector": ask.labels, "fieldSelector": ask.fields}
+    """The selectors of a list, and the size of its pages."""
+    selectors = {"labelSelector": ask.labels, "fieldSelector": ask.fields, "limit": str(PAGE)}
     return {key: value for key, value in selectors.items() if value}

@@ -11,9 +11,9 @@ from typing import Any
 from gpu_wizard.engine.survey import filled, judge, look
 from gpu_wizard.facts.overview import Overview, OverviewFacts, overview
 from gpu_wizard.model.errors import TimedOutError, Where, WizardError
-from gpu_wizard.model.events import Event, StageAssessed
+from gpu_wizard.model.events import StageAssessed
 from gpu_wizard.model.fact import Fact
-from gpu_wizard.model.ports import ReadNode, Show
+from gpu_wizard.model.ports import ReadNode
 from gpu_wizard.model.question import AnyProbe
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import AnyStage, Assessment, State
@@ -65,10 +65,6 @@ class NodeSeen:
 Arrived = Callable[[NodeSeen], Awaitable[None]]
 
 
-async def _unheard(_event: Event) -> None:
-    """Where nobody follows the single facts."""
-
-
 class Fleet:
     """Nodes that are looked at, once or again and again.
 
@@ -89,7 +85,7 @@ class Fleet:
         self._at_once, self._keep_open = at_once, keep_open
         self._in_hand: set[_Member] = set()
 
-    async def look(self, arrived: Arrived, show: Show = _unheard) -> tuple[NodeSeen, ...]:
+    async def look(self, arrived: Arrived) -> tuple[NodeSeen, ...]:
         """Look at all; in the order of the berths. `arrived` hears of each as soon as it is known.
 
         A node that an earlier look still waits for is left to that one: it does not keep the others waiting.
@@ -101,7 +97,7 @@ class Fleet:
         async def one(member: _Member) -> NodeSeen:
             try:
                 async with turns:
-                    seen = await member.look(show)
+                    seen = await member.look()
                     if not self._keep_open:
                         await member.close()
             finally:
@@ -150,12 +146,12 @@ class _Member:
         self._readings = readings
         self._open: tuple[Spec, ReadNode] | None = None
 
-    async def look(self, show: Show) -> NodeSeen:
+    async def look(self) -> NodeSeen:
         """What is seen; a node that can't be reached or hangs is seen as that."""
         began, name = time.monotonic(), self._berth.spec.node
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._look(show, began)
+                return await self._look(began)
         except TimeoutError:
             await self.close()
             seconds = f"{self._deadline:g}"
@@ -177,14 +173,12 @@ class _Member:
             if port is not None:
                 await port.close()
 
-    async def _look(self, show: Show, began: float) -> NodeSeen:
+    async def _look(self, began: float) -> NodeSeen:
         if self._open is None:
             self._open = await self._berth.connect()
         spec, node = self._open
-        seen = await look(node, self._stages, spec, show, (OverviewFacts,), self._readings.read)
+        seen = await look(node, self._stages, spec, None, (OverviewFacts,), self._readings.read)
         events = tuple(judge(stage, seen.facts, seen.spec) for stage in self._stages)
-        for event in events:
-            await show(event)
         return NodeSeen(
             node=spec.node,
             kubernetes_node=seen.spec.kubernetes_node,

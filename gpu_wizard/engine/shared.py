@@ -1,4 +1,4 @@
-"""One control plane and one API behind many nodes: connected to once, asked once what all nodes ask, bounded."""
+"""What many nodes share: connected to once, asked once what all of them ask, bounded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from gpu_wizard.model.errors import TimedOutError, Where, WizardError
 from gpu_wizard.model.fact import Unknown
-from gpu_wizard.model.ports import ClusterReader, HostReader
-from gpu_wizard.model.question import ClusterAnswer, ClusterAsk, HostAnswer, HostAsk
+from gpu_wizard.model.ports import HostReader
+from gpu_wizard.model.question import HostAnswer, HostAsk
 
 Q = TypeVar("Q", bound=Hashable)
 A = TypeVar("A")
@@ -20,7 +20,7 @@ FRESH_SECONDS = 5.0
 RETRY_SECONDS = 30.0
 """How long a failed connection is not tried again."""
 BOUND_SECONDS = 20.0
-"""For connecting, and for one exchange. A node may wait for three of them in turn, and has its own deadline: so a
+"""For connecting, and for one exchange. A node may wait for four of them in turn, and has its own deadline: so a
 silent control plane spoils its own facts alone."""
 
 
@@ -83,7 +83,7 @@ class SharedHost:
     def __init__(self, host: Opening[HostReader], bound_seconds: float = BOUND_SECONDS) -> None:
         """`bound_seconds`: of one exchange."""
         self.name = host.name
-        self._once = _Once[HostAsk, HostAnswer](host, bound_seconds)
+        self._once = Once[HostAsk, HostAnswer](host, bound_seconds)
 
     async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
         """Answers that are a few seconds old at most."""
@@ -91,23 +91,6 @@ class SharedHost:
 
     async def close(self) -> None:
         """Nothing: the connection is not one node's alone."""
-
-
-class SharedCluster:
-    """An API that many nodes ask, much of it the same. As `SharedHost`; see `ClusterReader`."""
-
-    def __init__(
-        self, cluster: Opening[ClusterReader], bound_seconds: float = BOUND_SECONDS
-    ) -> None:
-        """`bound_seconds`: of one exchange."""
-        self._once = _Once[ClusterAsk, ClusterAnswer](cluster, bound_seconds)
-
-    async def ask(self, asks: Sequence[ClusterAsk]) -> list[ClusterAnswer]:
-        """Answers that are a few seconds old at most."""
-        return await self._once.ask(asks)
-
-    async def close(self) -> None:
-        """Nothing: the connections are not one node's alone."""
 
 
 class LentHost:
@@ -125,19 +108,21 @@ class LentHost:
         """Nothing: the connection is not this node's alone."""
 
 
-class _Once(Generic[Q, A]):
+class Once(Generic[Q, A]):
     """A question under way is joined; an answer that several wanted is given again while it is young.
 
     What one node alone wants is not kept: two hundred nodes ask for two hundred Nodes.
     """
 
-    def __init__(self, asked: Opening[Any], bound: float) -> None:
-        self._opening, self._bound = asked, bound
+    def __init__(self, asked: Opening[Any], bound: float, fresh: float = FRESH_SECONDS) -> None:
+        """`bound`: of one exchange, `fresh`: how old an answer may be, in seconds."""
+        self._opening, self._bound, self._fresh = asked, bound, fresh
         self._running: dict[Q, asyncio.Task[dict[Q, A | Unknown]]] = {}
         self._common: set[Q] = set()
         self._told: dict[Q, tuple[float, A | Unknown]] = {}
 
     async def ask(self, asks: Sequence[Q]) -> list[A | Unknown]:
+        """The answers, each under way, young enough or new."""
         self._forget()
         answers = {each: self._told[each][1] for each in asks if each in self._told}
         self._common.update(each for each in asks if each in self._running)
@@ -150,6 +135,10 @@ class _Once(Generic[Q, A]):
             # Shielded: a node that gives up must not take the answer from the others.
             answers |= await asyncio.shield(task)
         return [answers[each] for each in asks]
+
+    def forget(self) -> None:
+        """Ask everything anew from now on."""
+        self._told.clear()
 
     async def _exchange(self, asks: Sequence[Q]) -> dict[Q, A | Unknown]:
         answers = dict(zip(asks, await self._answers(asks), strict=True))
@@ -174,5 +163,5 @@ class _Once(Generic[Q, A]):
     def _forget(self) -> None:
         """Drop what is too old; the oldest stands first."""
         now = asyncio.get_running_loop().time()
-        while self._told and now - next(iter(self._told.values()))[0] > FRESH_SECONDS:
+        while self._told and now - next(iter(self._told.values()))[0] > self._fresh:
             del self._told[next(iter(self._told))]

@@ -59,22 +59,26 @@ async def look(
     node: ReadNode,
     stages: Sequence[AnyStage],
     spec: Spec,
-    show: Show,
+    show: Show | None,
     also: Iterable[type[object]] = (),
     read: Read = Probe.read,
 ) -> Survey:
     """Ask everything that these stages, and the facts classes `also`, want to know. What can't be asked is `Unknown`.
 
-    `read` makes the fact of an answer. Raises: UnreachableError: the node's own host does not answer.
+    `show`: who follows the single facts, if anybody. `read` makes the fact of an answer.
+
+    Raises: UnreachableError: the node's own host does not answer.
     """
     probes = probes_for(stages, also)
-    await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
+    if show is not None:
+        await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
     facts = await _ask_hosts(node, probes, spec, read)
     if not spec.kubernetes_node:
         spec = resolve(spec, filled(Identity, facts))
     facts |= await _ask_cluster(node, probes, spec, read)
-    for probe_id, fact in facts.items():
-        await show(FactRead(node=node.name, probe=probe_id, fact=fact))
+    if show is not None:
+        for probe_id, fact in facts.items():
+            await show(FactRead(node=node.name, probe=probe_id, fact=fact))
     return Survey(facts, spec)
 
 

@@ -146,7 +146,7 @@ def parse_node_identity(found: ObjectsFound) -> Fact[NodeIdentity]:
 
 
 def parse_password_secret(found: ObjectsFound) -> Fact[bool]:
-    """Whether the node-password Secret has an owner; absent where there is none. Its data is not looked at."""
+    """Whether the node-password Secret has an owner; absent where there is none. Its data does not travel."""
     if not found.objects:
         return ABSENT
     meta: JsonObject = found.objects[0].get("metadata") or {}
@@ -179,7 +179,8 @@ def _this_node(spec: Spec) -> Objects | None:
 def _password_secret(spec: Spec) -> Objects | None:
     if not spec.kubernetes_node:
         return None
-    return Objects("Secret", "kube-system", password_secret_name(spec.kubernetes_node))
+    name = password_secret_name(spec.kubernetes_node)
+    return Objects("Secret", "kube-system", name, metadata_only=True)
 
 
 def _machine_id(found: FilesFound) -> Fact[str]:

@@ -7,7 +7,7 @@ hide behind a directory that can't be entered is `? PATH`: not readable, which i
 
 from __future__ import annotations
 
-import base64
+import binascii
 import re
 from collections.abc import Iterator
 
@@ -127,4 +127,4 @@ def _block(first: str, lines: Iterator[str]) -> bytes:
     while line != ".":
         encoded.append(line)
         line = next(lines)
-    return base64.b64decode("".join(encoded), validate=True)
+    return binascii.a2b_base64("".join(encoded), strict_mode=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import asyncssh
@@ -51,10 +52,9 @@ async def _opened(file: Path, ask: AskPassword) -> asyncssh.SSHKey | None:
 
 def _is_locked(file: Path) -> bool:
     try:
-        asyncssh.read_private_key(file)
+        now = file.stat()
+        return _has_passphrase(file, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError) as error:
-        if "passphrase" in str(error).lower():
-            return True
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise InputError(
             "bad-identity-file",
@@ -63,4 +63,15 @@ def _is_locked(file: Path) -> bool:
             "Name a private key that this user may read.",
             params={"detail": f"{file}: {reason}"},
         ) from error
+
+
+@lru_cache(maxsize=64)
+def _has_passphrase(file: Path, _version: tuple[int, ...]) -> bool:
+    """Hundreds of hosts are entered with the same key. Raises: KeyImportError, OSError."""
+    try:
+        asyncssh.read_private_key(file)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        if "passphrase" in str(error).lower():
+            return True
+        raise
     return False

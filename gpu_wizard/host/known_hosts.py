@@ -13,8 +13,9 @@ import hmac
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 SSH_PORT = 22
@@ -67,20 +68,54 @@ def known_keys(files: Iterable[Path], host: str, port: int) -> tuple[KnownKey, .
     found: list[KnownKey] = []
     entry = host_entry(host, port)
     for file in files:
-        try:
-            text = file.read_text(errors="replace")
-        except OSError:
-            continue
-        for number, line in enumerate(text.splitlines(), start=1):
-            known = _parsed(line, str(file), number, entry) if _may_mean(line, entry) else None
+        records = _records(file)
+        for number in records.may_mean(entry):
+            known = _parsed(records.lines[number], str(file), number + 1, entry)
             if known is not None:
                 found.append(known)
     return tuple(found)
 
 
-def _may_mean(line: str, entry: str) -> bool:
-    """A quick look first: the file of somebody with hundreds of hosts is read once for each of them."""
-    return entry.lower() in line.lower() or any(sign in line for sign in "*?|")
+@dataclass(frozen=True)
+class _Records:
+    """A file read once for the hundreds of hosts that may be in it.
+
+    `named`: name in lower case → numbers of the lines that hold it, from 0. `patterned`: of those whose names are
+    patterns or hashes, which may mean any host.
+    """
+
+    lines: tuple[str, ...]
+    named: Mapping[str, tuple[int, ...]]
+    patterned: tuple[int, ...]
+
+    def may_mean(self, entry: str) -> list[int]:
+        """The lines worth a closer look, in order."""
+        return sorted((*self.named.get(entry.lower(), ()), *self.patterned))
+
+
+def _records(file: Path) -> _Records:
+    try:
+        now = file.stat()
+        return _read(file, (now.st_ino, now.st_size, now.st_mtime_ns))
+    except OSError:
+        return _Records((), {}, ())
+
+
+@lru_cache(maxsize=8)
+def _read(file: Path, _version: tuple[int, ...]) -> _Records:
+    """Raises: OSError."""
+    lines = tuple(file.read_text(errors="replace").splitlines())
+    named: dict[str, tuple[int, ...]] = {}
+    patterned: list[int] = []
+    for number, line in enumerate(lines):
+        words = line.split(maxsplit=2)
+        names = words[1] if len(words) > 1 and words[0].startswith("@") else "".join(words[:1])
+        if set(names) & set("*?|"):
+            patterned.append(number)
+            continue
+        for name in dict.fromkeys(names.lower().split(",")):
+            named[name] = (*named.get(name, ()), number)
+    return _Records(lines, named, tuple(patterned))
 
 
 def _parsed(line: str, file: str, number: int, entry: str) -> KnownKey | None:

@@ -115,7 +115,8 @@ def _arguments(target: SshTarget, options: SshOptions) -> dict[str, Any]:
 
 async def _settings(target: SshTarget, options: SshOptions) -> asyncssh.SSHClientConnectionOptions:
     """What the user's SSH configuration makes of a target."""
-    arguments = _arguments(target, options)
+    # Keys are read by each attempt; here they would be read for nothing.
+    arguments = {**_arguments(target, options), "client_keys": None}
     arguments.setdefault("config", ())
     try:
         settings = await asyncssh.SSHClientConnectionOptions.construct(None, **arguments)

@@ -14,6 +14,7 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gpu_wizard.host.files import FILES_SCRIPT, files_arguments
 from gpu_wizard.host.process import STREAMS, Output
@@ -72,7 +73,9 @@ def _has_files(asks: Mapping[int, HostAsk]) -> bool:
     return any(isinstance(asked, Files) for asked in asks.values())
 
 
+@lru_cache(maxsize=256)
 def _question(asked: HostAsk) -> str:
+    """The shell words; hundreds of nodes are asked the same."""
     seconds = str(max(1, math.ceil(asked.timeout_seconds)))
     if isinstance(asked, Command):
         return shlex.join((seconds, *asked.argv))

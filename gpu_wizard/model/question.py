@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, dataclass_transform
 
 from gpu_wizard.model.fact import ABSENT, Fact, Unknown
@@ -152,7 +154,8 @@ class Files(Ask[FilesFound]):
 class Objects(Ask[ObjectsFound]):
     """Objects of one kind. `namespace` None: all namespaces, or cluster scope. `name` "": a list.
 
-    `labels` and `fields` are selectors as the API writes them.
+    `labels` and `fields` are selectors as the API writes them. `metadata_only`: nothing but `metadata` travels, so
+    that of a Secret no value does.
     """
 
     kind: str
@@ -160,6 +163,7 @@ class Objects(Ask[ObjectsFound]):
     name: str = ""
     labels: str = ""
     fields: str = ""
+    metadata_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,8 @@ class PodLogs(Ask[LogsFound]):
     """Logs of the pods on one node whose image contains `image_part`, or that carry `labels`.
 
     `tail_lines` of each container. Pods that have not started give an `error`. `timestamps`: each line begins
-    with its RFC 3339 time.
+    with its RFC 3339 time. `containers`: namespace, pod and container of each log, where they are known already;
+    None: they are looked up.
     """
 
     node: str
@@ -183,6 +188,23 @@ class PodLogs(Ask[LogsFound]):
     namespace: str | None = None
     tail_lines: int = 400
     timestamps: bool = False
+    containers: tuple[tuple[str, str, str], ...] | None = None
+
+    @property
+    def pods(self) -> Objects:
+        """The question for the pods among which they are."""
+        fields = f"spec.nodeName={self.node}"
+        return Objects("Pod", self.namespace, labels=self.labels, fields=fields)
+
+    def among(self, pods: ObjectsFound) -> tuple[tuple[str, str, str], ...]:
+        """The `containers` among these pods."""
+        return tuple(
+            (str(meta.get("namespace", "")), str(meta.get("name", "")), str(each.get("name", "")))
+            for pod in pods.objects
+            if (meta := pod.get("metadata") or {})
+            for each in (pod.get("spec") or {}).get("containers") or ()
+            if self.image_part in str(each.get("image", ""))
+        )
 
 
 HostAsk: TypeAlias = Command | Files
@@ -236,7 +258,12 @@ def facts(cls: type[C]) -> type[C]:
     return dataclass(frozen=True, kw_only=True)(cls)
 
 
-def probes_of(facts_type: type[object]) -> dict[str, AnyProbe]:
+def probes_of(facts_type: type[object]) -> Mapping[str, AnyProbe]:
     """Field name → probe of a facts class, in the order written."""
-    fields = dataclasses.fields(cast(Any, facts_type))
-    return {field.name: field.metadata["probe"] for field in fields}
+    return _probes_of(cast(Any, facts_type))
+
+
+@cache
+def _probes_of(facts_type: Any) -> Mapping[str, AnyProbe]:
+    fields = dataclasses.fields(facts_type)
+    return MappingProxyType({field.name: field.metadata["probe"] for field in fields})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 _NUMBERS = re.compile(r"\d+")
 
@@ -31,8 +31,7 @@ class Version:
 
     @property
     def key(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        head, *tail = re.split(r"[-+~]", self.text.lstrip("v"), maxsplit=1)
-        return _numbers(head), _numbers(re.sub(r"k3s", "", tail[0])) if tail else ()
+        return _key(self.text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self.key == other.key
@@ -46,6 +45,12 @@ class Version:
     def at_least(self, text: str) -> bool:
         """Whether this version is `text` or newer, its dotted numbers alone compared."""
         return self.key[0] >= Version(text).key[0]
+
+
+@lru_cache(maxsize=4096)
+def _key(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    head, *tail = re.split(r"[-+~]", text.lstrip("v"), maxsplit=1)
+    return _numbers(head), _numbers(re.sub(r"k3s", "", tail[0])) if tail else ()
 
 
 def _numbers(text: str) -> tuple[int, ...]:

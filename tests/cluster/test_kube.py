@@ -6,6 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,77 @@ async def test_asking_only_reads(server: ClusterServer, cluster: KubeCluster) ->
         [Objects("Pod"), PodLogs("gpu-1", "x"), Objects("DaemonSet"), ApiGet("/version")]
     )
     assert {request.method for request in server.requests} == {"GET"}
+
+
+async def test_a_long_list_comes_in_pages_and_whole(
+    server: ClusterServer, cluster: KubeCluster
+) -> None:
+    names = [f"gpu-{number:04}" for number in range(1100)]
+    for name in names:
+        server.cluster.put({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+    (answer,) = await cluster.ask([Objects("Node")])
+    assert isinstance(answer, ObjectsFound)
+    assert {item["metadata"]["name"] for item in answer.objects} == {"gpu-1", *names}
+    assert len(answer.objects) == 1101
+    assert all("managedFields" not in item["metadata"] for item in answer.objects)
+    assert len([each for each in server.requests if "limit=500" in each.path]) == 3
+
+
+class Expired:
+    """An API server that forgets the list after its first page."""
+
+    server = "https://api.example"
+
+    def __init__(self) -> None:
+        self.queries: list[Mapping[str, str]] = []
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        kind: str = "",
+        accept: str = "",
+    ) -> HttpAnswer:
+        self.queries.append(query or {})
+        if query and "continue" in query:
+            return HttpAnswer(410, b'{"kind": "Status", "reason": "Expired"}')
+        items = [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]
+        paged = {"metadata": {"continue": "x"}, "items": items[:1]}
+        whole: dict[str, Any] = {"metadata": {}, "items": items}
+        return HttpAnswer(200, json.dumps(paged if query and "limit" in query else whole).encode())
+
+    async def close(self) -> None:
+        return
+
+
+async def test_a_list_that_expires_between_two_pages_is_asked_for_at_once() -> None:
+    server = Expired()
+    (answer,) = await KubeCluster(server).ask([Objects("Pod", labels="a=b")])
+    assert isinstance(answer, ObjectsFound)
+    assert [item["metadata"]["name"] for item in answer.objects] == ["a", "b"]
+    assert [sorted(query) for query in server.queries] == [
+        ["labelSelector", "limit"],
+        ["continue", "labelSelector", "limit"],
+        ["labelSelector"],
+    ]
+
+
+async def test_no_value_of_a_secret_travels_where_only_its_metadata_is_asked_for(
+    server: ClusterServer, cluster: KubeCluster
+) -> None:
+    meta = {"name": "gpu-1.node-password.k3s", "namespace": "kube-system"}
+    server.cluster.put(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"hash": "Y2FuYXJ5"}}
+    )
+    asked = Objects("Secret", "kube-system", metadata_only=True)
+    for ask in (asked, replace(asked, name=meta["name"])):
+        (answer,) = await cluster.ask([ask])
+        assert isinstance(answer, ObjectsFound)
+        (found,) = answer.objects
+        assert found["metadata"]["name"] == meta["name"]
+        assert "Y2FuYXJ5" not in json.dumps(found)
 
 
 async def test_an_apply_says_whether_it_changed_anything(cluster: KubeCluster) -> None:
@@ -247,6 +319,7 @@ class Proxy:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         kind: str = "",
+        accept: str = "",
     ) -> HttpAnswer:
         return self._answer
 

@@ -99,8 +99,11 @@ async def test_two_hundred_nodes_one_of_them_hanging(tmp_path: Path) -> None:
     # What is the same for all is asked a handful of times: once, and again when it is some seconds old.
     paths = Counter(request.path.partition("?")[0] for request in requests)
     assert {request.method for request in requests} == {"GET"}
+    lists = ("nodes", "pods", "namespaces/kube-system/secrets")
     assert paths["/version"] < 20
     assert paths["/apis/apps/v1/daemonsets"] < 20
+    assert all(0 < paths[f"/api/v1/{name}"] < 20 for name in lists)
+    assert not [path for path in paths if path.startswith("/api/v1/nodes/")]
     assert sum(exchanges.count.values()) < len(names) + 40
 
 
