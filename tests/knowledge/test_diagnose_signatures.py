@@ -33,7 +33,11 @@ def loud(text: str) -> list[str]:
 
 
 FRAGMENTS = [(row[0], row[1], " | ".join(row[2:])) for row in rows("fragments.txt")]
-POSITIVES = [(row[0], " | ".join(row[1:])) for row in rows("positives.txt")]
+POSITIVES = [
+    (row[0], " | ".join(row[1:]))
+    for path in sorted((RECORDED / "diagnose").glob("positives*.txt"))
+    for row in rows(path.name)
+]
 HARMLESS = [" | ".join(row) for row in rows("harmless.txt")]
 
 

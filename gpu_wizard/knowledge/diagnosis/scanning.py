@@ -141,13 +141,12 @@ class Scanner:
         parts = [collapsed(each[-LONGEST_LINE:]) for each in self._window]
         window = "\n".join(parts)
         begin = len(window) - len(parts[-1])
-        if any(each.pattern.search(parts[-1]) for each in self._index.harmless):
+        tried = ((each, _reaching(each.wording.pattern, window, begin)) for each in leads)
+        matched = [(target, match) for target, match in tried if match is not None]
+        if not matched or self._harmless(parts[-1]):
             return ()
         found: dict[str, Hit] = {}
-        for target in leads:
-            match = _reaching(target.wording.pattern, window, begin)
-            if match is None:
-                continue
+        for target, match in matched:
             if target.recovery is not None:
                 self._clear(target.recovery)
             elif target.signature is not None and self._counts(
@@ -156,6 +155,9 @@ class Scanner:
                 hit = self._record(target.signature, match, parts[-1])
                 found[hit.signature.id] = hit
         return tuple(found.values())
+
+    def _harmless(self, line: str) -> bool:
+        return any(each.pattern.search(line) for each in self._index.harmless)
 
     def _counts(self, target: Target, text: str) -> bool:
         signature = target.signature

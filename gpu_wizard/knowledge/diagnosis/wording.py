@@ -25,7 +25,10 @@ _COMMON_WORDS = (
     "|no route to host|context deadline exceeded|no such host|network is unreachable|connection reset by peer|error:"
     "|executable file not found|deadline exceeded|does not exist|manifests|image|registry|containerd|nvidia|nvidia-smi"
     "|https://|http://|validation|corruption|unauthorized|exited|is not|conflicts with|setting up|already exists|expired"
-    "|failed with|predicate|slowdown|warning|required|timed out"
+    "|failed with|predicate|slowdown|warning|required|timed out|timeout|heartbeat|failed to load|could not|cannot|config"
+    "|not available|not loaded|port|certificate|proxy|package|packages|hook|setting|repo|hostname|driver version|returned"
+    "|is missing|: not found|: no such file or directory|exception|connection|connect|device|driver|kernel|module|cluster"
+    "|version|from|with|that|this|install|installed|update|server|client|pulling|docker|systemd|socket|memory|network|directory|operation"
 )
 _COMMON = frozenset(_COMMON_WORDS.split("|"))
 """Literals that stand in many ordinary lines: an anchor only where a wording has nothing better."""
