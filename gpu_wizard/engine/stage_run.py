@@ -198,7 +198,7 @@ class StageRun:
     def _patience(self, assessment: Assessment) -> float:
         """Seconds that this may take: the stage's own for the world to agree, others for an API to come back."""
         settles = self.stage.settles_in(self.state.spec)
-        if assessment.state != "unknown" or not assessment.settling:
+        if assessment.state not in ("unknown", "blocked") or not assessment.settling:
             return settles
         return max(settles, AWAY_SECONDS) if self._tried else AWAY_SECONDS
 

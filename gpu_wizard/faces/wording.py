@@ -47,7 +47,7 @@ def assessed(assessment: Assessment, language: Language) -> str:
 def settling(assessment: Assessment, language: Language) -> str:
     """What is waited for."""
     told = assessed(assessment, language)
-    if assessment.state != "unknown":
+    if assessment.state not in ("unknown", "blocked"):
         return told
     return f"{told} {sentence('word', 'asked-again', {}, language)}"
 

@@ -5,16 +5,19 @@ Source: K3s v1.34.3 and v1.36.2 as recorded (04-containerd/06, 06c, 06d, 07b, 08
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from gpu_wizard.facts.containerd import LogFailure
+from gpu_wizard.facts.containerd import DROPINS_V2, DROPINS_V3, LogFailure
 from gpu_wizard.facts.containerd_host import extends_base
+from gpu_wizard.facts.containerd_repair import Repair
 from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
 from gpu_wizard.facts.identity import K3sConfig
 from gpu_wizard.facts.k3s_journal import Cause
+from gpu_wizard.model.fact import Known
 
 Explanation: TypeAlias = tuple[str, Mapping[str, str]]
 """A reason behind `runtime.` and its parameters."""
@@ -59,20 +62,33 @@ def foreign_containerd(config: K3sConfig) -> Explanation | None:
     return None
 
 
-def restart_hazard(situation: Situation) -> Explanation | None:
-    """Why the next restart would break the node, None where nothing is known to."""
-    broken = situation.broken_dropin(None)
-    if broken and situation.verdict is not None and not situation.verdict.loads:
-        return _say("dropin-broken", path=broken, text=situation.fault)
-    template = situation.template
-    if not template or situation.hiding_template:
+def restart_hazard(situation: Situation, repair: Repair | None = None) -> Explanation | None:
+    """Why the next restart would break the node, None where nothing is known to. `repair`: a file that comes first.
+
+    Judged from what K3s would render and containerd load then, not from what runs.
+    """
+    config = situation.config
+    if isinstance(config, Known) and config.value.broken:
+        return _say("config-unreadable", path=config.value.broken[0])
+    start, template = situation.next_start(repair), situation.template
+    if start.fails and not situation.template_is_tried:
+        return _say("restart-breaks", path=template, text=start.text)
+    fault = start.fault
+    if fault is None:
         return None
-    program = situation.program
-    if _names_nvidia(situation) and program is not None and situation.is_searched(program):
+    file = fault.params.get("file", "")
+    keys = ("detail", "key", "name", "path")
+    text = next((fault.params[key] for key in keys if fault.params.get(key)), fault.code)
+    if posixpath.dirname(file) in (DROPINS_V3, DROPINS_V2):
+        return _say("dropin-breaks", path=file, text=text)
+    if not template or situation.template_is_tried:
+        return None
+    if _names_nvidia(situation) and situation.found is not None:
         return _say("template-names-nvidia", path=template)
     if _IMPORTS.search(situation.template_text) and _k3s_imports(situation):
         return _say("template-imports", path=template)
-    return None
+    code = "template-untried" if start.guessed else "restart-breaks"
+    return _say(code, path=template, text=text)
 
 
 def _names_nvidia(situation: Situation) -> bool:

@@ -11,6 +11,7 @@ from gpu_wizard.facts.containerd import (
     CriInfo,
     LoadedRuntime,
 )
+from gpu_wizard.facts.containerd_faults import restart_hazard
 from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
 from gpu_wizard.model.fact import value_or
 from gpu_wizard.model.stage import Note
@@ -43,6 +44,9 @@ def _of_the_files(situation: Situation) -> Iterator[Note]:
     origin = situation.origin
     if situation.verdict is not None and not situation.verdict.loads:
         yield Note("runtime.next-start-fails", {"text": situation.fault})
+    elif hazard := restart_hazard(situation):
+        words = (hazard[1]["path"], hazard[1].get("text", ""))
+        yield Note("runtime.next-start-fails", {"text": ": ".join(filter(None, words))})
     if situation.hiding_template and origin.kind != "template":
         yield Note("runtime.next-start-hides", {"path": situation.hiding_template})
     if origin.kind in ("template", "dropin") and not origin.ours:

@@ -25,6 +25,7 @@ from gpu_wizard.facts.containerd_host import (
     search_list,
 )
 from gpu_wizard.facts.containerd_judge import Verdict
+from gpu_wizard.facts.containerd_next import NextStart, foresee
 from gpu_wizard.facts.containerd_repair import Repair, is_ours, repair_for
 from gpu_wizard.facts.containerd_toml import Broken, read_toml
 from gpu_wizard.facts.identity import K3sConfig
@@ -85,8 +86,12 @@ class Situation:
         programs = value_or(self.programs, RuntimePrograms())
         if self.wanted:
             return self.program_of(self.wanted)
-        elsewhere = next((each for each in programs.found if each.executable), None)
-        return programs.first_in(self._searched) or elsewhere
+        return self.found or next((each for each in programs.found if each.executable), None)
+
+    @property
+    def found(self) -> RuntimeProgram | None:
+        """The program that K3s finds by itself at its next start."""
+        return value_or(self.programs, RuntimePrograms()).first_in(self._searched)
 
     @property
     def not_executable(self) -> str:
@@ -104,12 +109,25 @@ class Situation:
 
     def is_searched(self, program: RuntimeProgram) -> bool:
         """Whether K3s finds this program by itself at its start, and no other before it."""
-        first = value_or(self.programs, RuntimePrograms()).first_in(self._searched)
-        return first is not None and first.path == program.path
+        return self.found is not None and self.found.path == program.path
 
     def searched_since(self, program: RuntimeProgram) -> bool:
         """Whether K3s has started, and so searched, since the program is there."""
         return self._started_at >= program.since + 1
+
+    def next_start(self, repair: Repair | None = None) -> NextStart:
+        """How the next start goes, with a repair in place where one is given."""
+        template = repair.content.decode() if repair and repair.kind == "template" else None
+        more = {repair.path: repair.content} if repair and repair.kind == "dropin" else None
+        binary = self.found.path if self.found else ""
+        return foresee(self._files, self.containerd, binary, template=template, more=more)
+
+    @property
+    def template_is_tried(self) -> bool:
+        """Whether K3s has started with the template as it is, and finds now what it found then."""
+        template = self._files.template
+        started = template is None or self._started_at >= template.mtime + 1
+        return started and (self.found is None or self.searched_since(self.found))
 
     @property
     def restarted_since_files(self) -> bool:

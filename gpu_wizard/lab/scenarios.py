@@ -53,6 +53,11 @@ SCENARIOS: dict[str, Scenario] = {
         "toolkit установлен, но K3s с тех пор не перезапускали",
         stories.not_restarted,
     ),
+    "spoilt-template": Scenario(
+        "K3s must be restarted, and would not come up: its template was spoilt since the last start",
+        "K3s пора перезапустить, но он не поднимется: шаблон с прошлого запуска испортили",
+        stories.spoilt_template,
+    ),
     "late-containerd": Scenario(
         "the toolkit waits for a restart, after which containerd comes ten seconds late",
         "toolkit ждёт перезапуска, а containerd поднимется на десять секунд позже",

@@ -100,6 +100,14 @@ async def not_restarted(site: Site) -> None:
     site.toolkit(gpu)
 
 
+async def spoilt_template(site: Site) -> None:
+    """The toolkit waits for a restart, and somebody has spoilt the template since the last one."""
+    gpu = await joined(site)
+    site.toolkit(gpu)
+    text = '{{ template "base" . }}\n[plugins\n'
+    gpu.files.write(f"{DIRECTORY}/config-v3.toml.tmpl", text.encode())
+
+
 async def late_containerd(site: Site) -> None:
     """The toolkit waits for a restart, after which containerd comes ten seconds late."""
     gpu = await joined(site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from gpu_wizard.facts import k3s_installer as steps
@@ -205,7 +206,9 @@ def _server_obstacle(now: Situation) -> Assessment | None:
         return blocked("join.server-not-https", **now.names)
     port = value_or(now.port, ServerPort("k3s"))
     if port.state != "k3s":
-        return blocked(f"join.port-{port.state}", **now.names, status=port.status)
+        obstacle = blocked(f"join.port-{port.state}", **now.names, status=port.status)
+        # A server that starts anew refuses for some seconds. Source: K3s v1.34.3 as recorded (06/a).
+        return replace(obstacle, settling=port.state in ("refused", "not-ready"))
     known = value_or(now.facts.ca_hash, "")
     if known and port.ca_sha256 and known != port.ca_sha256:
         return blocked("join.ca-differs", **now.names, have=port.ca_sha256[:12], want=known[:12])

@@ -130,7 +130,10 @@ class _Judge:
                 return assessment
         nvidia = self.situation.running
         assessment = self._missing() if nvidia is None else self._loaded(nvidia)
-        hazard = restart_hazard(self.situation) if assessment.state == "needed" else None
+        if assessment.state != "needed":
+            return assessment
+        repair = self.situation.repair if assessment.code in WRITE else None
+        hazard = restart_hazard(self.situation, repair)
         return blocked(f"runtime.{hazard[0]}", **hazard[1]) if hazard else assessment
 
     def _loaded(self, nvidia: LoadedRuntime) -> Assessment:

@@ -111,6 +111,22 @@ async def test_a_restart_that_a_reboot_refuses_is_sat_out(tmp_path: Path) -> Non
     assert len(run.face.of(ConnectionLost)) == len(run.face.of(ConnectionRestored)) == 1
 
 
+async def test_a_template_that_would_break_the_start_is_found_before_the_restart(
+    tmp_path: Path,
+) -> None:
+    async with lab("spoilt-template", tmp_path) as running:
+        gpu = running.world.machines["gpu1"]
+        before = gpu.systemd.state("k3s-agent.service").invocation
+        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+        unit = gpu.systemd.state("k3s-agent.service")
+        assert (unit.active, unit.invocation) == ("active", before)
+        await gpu.systemd.stop("k3s-agent.service")
+        await gpu.systemd.start("k3s-agent.service")
+        await asyncio.sleep(0.5)
+        assert gpu.systemd.state("k3s-agent.service").active != "active", "the lab's K3s breaks"
+    assert run.face.codes()["runtime"] == "runtime.restart-breaks"
+
+
 async def test_an_api_that_is_away_before_a_stage_is_waited_for_and_said(tmp_path: Path) -> None:
     class Leaving(Watcher):
         async def show(self, event: Event) -> None:

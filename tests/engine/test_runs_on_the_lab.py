@@ -146,6 +146,7 @@ async def test_output_streams_while_a_step_runs(tmp_path: Path) -> None:
         ("config-without-nvidia", "done", "proof", "proof.proved"),
         ("apt-locked", "done", "proof", "proof.proved"),
         ("custom-template", "failed", "runtime", "runtime.template-hides"),
+        ("spoilt-template", "failed", "runtime", "runtime.restart-breaks"),
         ("no-driver", "failed", "driver", "driver.missing"),
         ("driver-mismatch", "failed", "driver", "choice.driver.reboot"),
         ("nouveau", "failed", "driver", "driver.nouveau"),
@@ -154,8 +155,15 @@ async def test_output_streams_while_a_step_runs(tmp_path: Path) -> None:
     ],
 )
 async def test_each_scenario_ends_as_it_should(
-    tmp_path: Path, scenario: str, outcome: str, stage: str, code: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: str,
+    outcome: str,
+    stage: str,
+    code: str,
 ) -> None:
+    # A server that is away for good is given up sooner here.
+    monkeypatch.setattr("gpu_wizard.engine.stage_run.AWAY_SECONDS", 2.0)
     async with lab(scenario, tmp_path) as running:
         run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
     assert run.finished.outcome == outcome, run.face.codes()

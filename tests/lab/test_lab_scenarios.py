@@ -19,7 +19,7 @@ from gpu_wizard.lab.serve import SCENARIOS, Lab, LabThread
 EXPECTED = (
     *("fresh", "done", "server-is-gpu-node", "no-driver", "driver-mismatch", "nouveau"),
     *("old-toolkit", "config-without-nvidia", "custom-template", "helm-plugin", "gpu-operator"),
-    *("wrong-token", "api-down", "apt-locked", "two-gpus", "three-nodes"),
+    *("spoilt-template", "wrong-token", "api-down", "apt-locked", "two-gpus", "three-nodes"),
 )
 PLUGIN = """
 apiVersion: apps/v1

@@ -771,14 +771,19 @@ PORT = ServerPort("k3s", CA, 200)
         (
             {"node": Unknown("api-unreachable"), "curl": Known(ServerPort("refused"))},
             {},
-            "blocked port-refused",
+            "blocked port-refused settling",
         ),
         *(
             ({"curl": Known(ServerPort(state))}, {}, f"blocked port-{state}")
             for state in (
-                *("refused", "no-route", "unresolved", "timed-out", "not-tls", "not-k3s"),
-                *("not-ready", "bad-url", "unreachable"),
+                *("no-route", "unresolved", "timed-out", "not-tls", "not-k3s", "bad-url"),
+                "unreachable",
             )
+        ),
+        *(
+            # A server that starts anew: the run waits for it.
+            ({"curl": Known(ServerPort(state))}, {}, f"blocked port-{state} settling")
+            for state in ("refused", "not-ready")
         ),
         ({"curl": Known(replace(PORT, ca_sha256="0" * 64))}, {}, "blocked ca-differs"),
         ({"clock": Known(NOW - 4000)}, {}, "blocked clock-behind"),

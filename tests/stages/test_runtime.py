@@ -120,6 +120,26 @@ NEW_K3S = replace(
 )
 
 
+BASE = '{{ template "base" . }}\n'
+
+
+def with_template(config: str, template: str, mtime: int = NOW - 50) -> Fact[ContainerdFiles]:
+    """A template that was written at that time, after the last start where none is given."""
+    found = (file(CONFIG, config), file(TEMPLATE_V3, template, mtime))
+    return Known(ContainerdFiles({each.path: each for each in found}))
+
+
+def spoilt(template: str, mtime: int = NOW - 50) -> RuntimeFacts:
+    """A healthy node that needs a restart: for a toolkit that is new, or one that moved under a template tried."""
+    moved = mtime < STARTED
+    return replace(
+        GOOD if moved else MISSING,
+        files=with_template(FOUND_134 if moved else PLAIN_134, template, mtime),
+        programs=programs(USR_BIN, since=STARTED - 100 if moved else STARTED + 50),
+        loaded=loaded("/usr/local/nvidia/toolkit/x") if moved else loaded(),
+    )
+
+
 def failing(code: str, line: str = "", **params: str) -> dict[str, Any]:
     cause = Cause(code, params, line, STARTED, STARTED + 1)
     return {
@@ -149,7 +169,16 @@ CASES: list[tuple[str, RuntimeFacts, str, str]] = [
     ("foreign drop-in without use", replace(NEW_K3S, files=files(PLAIN_136, dropin="version = 3\n"), programs=programs(ELSEWHERE)), "blocked", "runtime.dropin-foreign"),
     ("a restart would break: unguarded template", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), files=files(template=GUARDED.replace("extra", "nvidia"))), "blocked", "runtime.template-names-nvidia"),
     ("a restart would break: imports twice", replace(NEW_K3S, programs=programs(USR_BIN, since=STARTED + 50), files=files(PLAIN_136, template='imports = ["x"]\n{{ template "base" . }}\n')), "blocked", "runtime.template-imports"),
-    ("a restart would break: drop-in", replace(NEW_K3S, programs=programs(USR_BIN, since=STARTED + 50), files=files(PLAIN_136, other="[x\n")), "blocked", "runtime.dropin-broken"),
+    ("a restart would break: drop-in", replace(NEW_K3S, programs=programs(USR_BIN, since=STARTED + 50), files=files(PLAIN_136, other="[x\n")), "blocked", "runtime.dropin-breaks"),
+    ("a restart would break: drop-in of a wrong type", replace(NEW_K3S, programs=programs(USR_BIN, since=STARTED + 50), files=files(PLAIN_136, other="version = 3\n[plugins.'io.containerd.cri.v1.runtime']\nenable_selinux = 'x'\n")), "blocked", "runtime.dropin-breaks"),
+    ("a restart would break: no template", spoilt(BASE + "{{ }\n"), "blocked", "runtime.restart-breaks"),
+    ("a restart would break: unknown field", spoilt(BASE + "{{ .NoSuchField }}\n"), "blocked", "runtime.restart-breaks"),
+    ("a restart would break: renders no TOML", spoilt(BASE + "[plugins\n"), "blocked", "runtime.restart-breaks"),
+    ("a restart might break: only K3s knows", spoilt(BASE + "{{ if .NodeConfig.SELinux }}[plugins{{ end }}\n"), "blocked", "runtime.template-untried"),
+    ("a restart is fine: a template that asks", spoilt(BASE + '{{ if .NodeConfig.SELinux }}[debug]\nlevel = "debug"{{ end }}\n'), "needed", "runtime.restart-needed"),
+    ("a restart is fine: tried with the template", spoilt(BASE + "[plugins\n", STARTED - 50), "needed", "runtime.binary-moved"),
+    ("a restart would break: config.yaml", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), config=Known(K3sConfig({}, {}, ("/etc/rancher/k3s/config.yaml",)))), "blocked", "runtime.config-unreadable"),
+    ("a new file would break: the template that is there", replace(NEW_K3S, programs=programs(ELSEWHERE), files=with_template(PLAIN_136, BASE + "{{ }")), "blocked", "runtime.restart-breaks"),
     ("binary gone, another found", replace(GOOD, loaded=loaded("/usr/local/nvidia/toolkit/x")), "needed", "runtime.binary-moved"),
     ("binary gone, template's", replace(GOOD, loaded=loaded("/gone"), files=files(FOUND_134, template=GUARDED.replace("extra", "nvidia"))), "blocked", "runtime.binary-missing"),
     ("not executable", replace(MISSING, programs=Known(RuntimePrograms((RuntimeProgram(USR_BIN, False),)))), "blocked", "runtime.not-executable"),

@@ -183,7 +183,7 @@ def _running(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
     ended = sum(step.state not in ("waiting", "running") for step in steps)
     current = stage.current
     if current is None:
-        away = stage.settling is not None and stage.settling.state == "unknown"
+        away = stage.settling is not None and stage.settling.state in ("unknown", "blocked")
         title = pen.words("run.away" if away else "run.settling")
         drawing.add(*pen.look.wrapped(title, pen.width, STRONG))
         if stage.settling is not None:
