@@ -69,6 +69,9 @@ def _screen_options(to: argparse.ArgumentParser) -> None:
         help="questions and answers line by line instead of the screens (screen readers, serial lines)",
     )
     to.add_argument("--ascii", action="store_true", help="draw the screens in ASCII alone")
+    to.add_argument(
+        "--calm", action="store_true", help="repaint values on the screens every 5 seconds only"
+    )
 
 
 def _init(commands: Commands) -> None:

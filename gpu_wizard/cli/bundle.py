@@ -14,6 +14,7 @@ from pathlib import Path
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.faces.diagnose import as_text
+from gpu_wizard.faces.tui.services import Bundle
 from gpu_wizard.knowledge.anonymous import Anonymizer
 from gpu_wizard.knowledge.diagnose import Diagnoser
 from gpu_wizard.knowledge.texts import Language, sentence
@@ -28,31 +29,39 @@ _SURVEY_SECONDS = 60.0
 
 def bundle(arguments: argparse.Namespace) -> Exit:
     """Collect, show, ask, write. Raises: InputError: no such run, or the file can't be written."""
-    folder = _folder(arguments.run)
-    raw = _collected(folder)
-    if arguments.setup:
-        raw["survey.json"] = _survey(arguments)
-    if not raw:
+    folder = run_folder(arguments.run)
+    more = {"survey.json": _survey(arguments)} if arguments.setup else {}
+    found = gathered(folder, more, arguments.lang)
+    if found is None:
         print(_word("nothing", arguments.lang, folder=str(folder)), file=sys.stderr)
         return Exit.FAILED
-    raw["findings.txt"] = _findings(raw, arguments.lang)
+    _show(found, arguments.lang)
+    target = Path(arguments.output or found.name)
+    if not arguments.yes and not _agreed(target, found.files, arguments.lang):
+        print(_word("not-written", arguments.lang), file=sys.stderr)
+        return Exit.DONE
+    write(found, target)
+    count = str(len(found.files))
+    print(_word("written", arguments.lang, file=str(target), count=count))
+    return Exit.DONE
+
+
+def gathered(folder: Path, more: Mapping[str, str], language: Language) -> Bundle | None:
+    """A run's files and `more`, names and secrets replaced; None where there is nothing. Raises: InputError."""
+    raw = {**more, **_collected(folder)}
+    if not raw:
+        return None
+    raw["findings.txt"] = _findings(raw, language)
     raw["program.txt"] = f"gpu-wizard {__version__}\nPython {sys.version}\n{sys.platform}\n"
     anonymizer = Anonymizer(Path(name).stem for name in raw if name.endswith(".log"))
     for text in raw.values():
         anonymizer.learn(text)
     clean = {anonymizer.clean(name): anonymizer.clean(text) for name, text in raw.items()}
-    _show(clean, anonymizer, arguments.lang)
-    default = anonymizer.clean(f"gpu-wizard-bundle-{folder.name}.tar.gz")
-    target = Path(arguments.output or default.replace("<", "").replace(">", ""))
-    if not arguments.yes and not _agreed(target, clean, arguments.lang):
-        print(_word("not-written", arguments.lang), file=sys.stderr)
-        return Exit.DONE
-    _write(target, clean)
-    print(_word("written", arguments.lang, file=str(target), count=str(len(clean))))
-    return Exit.DONE
+    name = anonymizer.clean(f"gpu-wizard-bundle-{folder.name}.tar.gz")
+    return Bundle(clean, len(anonymizer.replaced), name.replace("<", "").replace(">", ""))
 
 
-def _folder(run: str | None) -> Path:
+def run_folder(run: str | None) -> Path:
     """A run's folder: as given, by its name, or the newest."""
     from platformdirs import user_state_path
 
@@ -122,9 +131,9 @@ def _findings(raw: Mapping[str, str], language: Language) -> str:
     return as_text(diagnoser.end(), (), language) + "\n"
 
 
-def _show(clean: Mapping[str, str], anonymizer: Anonymizer, language: Language) -> None:
+def _show(found: Bundle, language: Language) -> None:
     print(_word("shown", language))
-    for name, text in clean.items():
+    for name, text in found.files.items():
         lines = text.splitlines()
         print(f"\n── {name} ({len(lines)})")
         if len(lines) > 2 * _SHOWN_LINES:
@@ -132,7 +141,7 @@ def _show(clean: Mapping[str, str], anonymizer: Anonymizer, language: Language) 
             lines = [*lines[:_SHOWN_LINES], f"… +{hidden} …", *lines[-_SHOWN_LINES:]]
         _print(lines)
     print()
-    print(_word("replaced", language, count=str(len(anonymizer.replaced))))
+    print(_word("replaced", language, count=str(found.replaced)))
 
 
 def _print(lines: Sequence[str]) -> None:
@@ -155,7 +164,7 @@ def _agreed(target: Path, clean: Mapping[str, str], language: Language) -> bool:
             _print([f"── {name}", *text.splitlines()])
 
 
-def _write(target: Path, clean: Mapping[str, str]) -> None:
+def write(bundle: Bundle, target: Path) -> None:
     """A new archive that only its owner can read. Raises: InputError."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -163,7 +172,7 @@ def _write(target: Path, clean: Mapping[str, str]) -> None:
         reason = f"Can't write it: {error.strerror}."
         raise InputError("bundle-unwritable", reason, Where(file=str(target))) from error
     with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-        for name, text in clean.items():
+        for name, text in bundle.files.items():
             data = text.encode(errors="replace")
             entry = tarfile.TarInfo(f"bundle/{name.replace('<', '').replace('>', '')}")
             entry.size, entry.mode = len(data), 0o600

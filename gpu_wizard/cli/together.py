@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gpu_wizard.model.errors import InputError
 
 OF_A_RUN = ("plan", "json", "prove", "keep_going")
-ALONE = (*OF_A_RUN, "plain", "ascii")
+ALONE = (*OF_A_RUN, "plain", "ascii", "calm")
 
 
 def inherit(top: argparse.ArgumentParser) -> None:

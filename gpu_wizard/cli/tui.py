@@ -9,7 +9,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +21,14 @@ from gpu_wizard.model.setup_file import HostEntry, SetupFile
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.services import (
         Asker,
+        Bundle,
         Candidate,
         RunRequest,
         Services,
         Tested,
         Unfinished,
     )
+    from gpu_wizard.knowledge.texts import Language
     from gpu_wizard.model.events import SetupFinished
     from gpu_wizard.model.ports import Face, TelemetrySource
 
@@ -69,6 +71,7 @@ def _run(arguments: argparse.Namespace, setup: SetupFile | None, given: Services
         look=Look(ascii_only=wants_ascii(arguments.ascii)),
         plain="NO_COLOR" in os.environ,
         few_colours=has_few_colours(),
+        calm=arguments.calm,
     )
     status = app.run()
     if app.failure is not None:
@@ -118,6 +121,8 @@ def services() -> Services:
         unfinished=unfinished,
         save_setup=save_setup,
         save_text=save_text,
+        bundle=bundle,
+        save_bundle=save_bundle,
         telemetry=telemetry,
         prepare=prepare,
     )
@@ -226,3 +231,20 @@ def save_text(text: str, path: Path) -> None:
     from gpu_wizard.journal.recording import write_new
 
     write_new(path, text)
+
+
+def bundle(language: Language, told: Mapping[str, str]) -> Bundle:
+    """The support bundle of the newest run. Raises: InputError: there is none, or it can't be read."""
+    from gpu_wizard.cli.bundle import gathered, run_folder
+
+    found = gathered(run_folder(None), told, language)
+    if found is None:
+        raise InputError("no-such-run", "There is nothing to gather yet.")
+    return found
+
+
+def save_bundle(found: Bundle, path: Path) -> None:
+    """Write it. Raises: InputError: it is there already, or can't be written."""
+    from gpu_wizard.cli.bundle import write
+
+    write(found, path)

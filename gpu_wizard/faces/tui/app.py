@@ -9,13 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.scrollbar import ScrollBar
 from textual.timer import Timer
-from textual.worker import WorkerFailed
 
-from gpu_wizard.faces.tui import asking, themes
+from gpu_wizard.faces.tui import asking
 from gpu_wizard.faces.tui.control import Control
 from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import Look
@@ -24,7 +21,7 @@ from gpu_wizard.faces.tui.screens.catalogue import make_screen
 from gpu_wizard.faces.tui.screens.dialogs import Dialog
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.services import Services
-from gpu_wizard.faces.tui.themes import PlainBars
+from gpu_wizard.faces.tui.terminal_app import TerminalApp
 from gpu_wizard.faces.tui.ui import FindingWanted, RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
 
 PAINT_SECONDS = 0.05
 TICK_SECONDS = 1.0
+CALM_SECONDS = 5.0
 IDLE_TICK_SECONDS = 10.0
 
 
@@ -45,11 +43,10 @@ def _everything() -> type[Provider]:
     return Everything
 
 
-class WizardApp(App[int]):
+class WizardApp(TerminalApp):
     """Shows events and makes choices; what it needs of the outside it is given as functions."""
 
     CSS_PATH = "app.tcss"
-    TITLE = "gpu-wizard"
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_everything}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,23 +73,21 @@ class WizardApp(App[int]):
         look_at_once: bool = True,
         plain: bool = False,
         few_colours: bool = False,
+        calm: bool = False,
     ) -> None:
         """`setup` None: the wizard begins by asking for the machines. `plain`: without colours.
 
-        `few_colours`: the terminal has sixteen, and its own choice of them.
+        `few_colours`: the terminal has sixteen, and its own choice of them. `calm`: values are painted seldom.
         """
-        super().__init__(ansi_color=True if plain else None)
-        themes.register(self, plain=plain or few_colours)
-        if look is not None and look.ascii_only:
-            self.add_class("-ascii")
-        self._bars = ScrollBar.renderer
-        control = Control(self._changed, partial(asking.put, self))
-        self.ui = Ui(look or Look(), Words(language), now, services, control, setup)
+        look = look or Look()
+        super().__init__(look, lambda: self.ui.words, plain=plain, few_colours=few_colours)
+        control = Control(self._changed, partial(asking.put, self), calm=calm)
+        self.ui = Ui(look, Words(language), now, services, control, setup)
+        self.ui.every_seconds = CALM_SECONDS if calm else TICK_SECONDS
         self.ui.plain_output = plain
         control.narrate = lambda event, steps: narrate(event, steps, self.ui.words)
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
-        self.failure: BaseException | None = None
         self.asker = asking.ScreenAsker(self)
         self.runs = Runs(self)
         if setup is not None and setup.nodes:
@@ -100,12 +95,10 @@ class WizardApp(App[int]):
 
     def on_mount(self) -> None:
         """The first screen; what is heavy is imported behind it."""
-        if self.has_class("-ascii"):
-            ScrollBar.renderer = PlainBars
         first = "stages" if self.ui.setup is not None else "start"
         self.push_screen(make_screen(first, self.ui))
         self.set_interval(IDLE_TICK_SECONDS, partial(self._tick, busy=False))
-        self.set_interval(TICK_SECONDS, partial(self._tick, busy=True))
+        self.set_interval(self.ui.every_seconds, partial(self._tick, busy=True))
         if self.ui.services.prepare is not None:
             self.call_after_refresh(self._prepare)
         if self.ui.setup is not None and self._look_at_once:
@@ -114,7 +107,6 @@ class WizardApp(App[int]):
     def on_unmount(self) -> None:
         """What lies on disk for the screens goes with them."""
         self.ui.control.close()
-        ScrollBar.renderer = self._bars
 
     async def _prepare(self) -> None:
         if self.ui.services.prepare is not None:
@@ -209,13 +201,6 @@ class WizardApp(App[int]):
     def run_in_hand(self) -> bool:
         """Whether a run that changes something, or looks, goes on."""
         return self.runs.in_hand
-
-    def _handle_exception(self, error: Exception) -> None:
-        """A bug: nothing of it is printed here; the command line writes the report."""
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        self.failure = self.failure or cause
-        self._return_code = 1
-        self._close_messages_no_wait()
 
     def last_words(self) -> list[str]:
         """What a person wants to know once the screen is gone: what was done, what was not, what was saved."""

@@ -69,31 +69,33 @@ async def save(app: WizardApp) -> None:
         return
     chosen = {**ui.setup.choices, **ui.control.choices}
     setup = app.asker.recorded(replace(ui.setup, choices=chosen))
-    actions = [
-        Action("ok", words("button.save"), "primary"),
-        Action("cancel", words("button.cancel")),
-    ]
-    dialog = EntryDialog(
-        words("save.title"),
-        plain(ui, words("save.text")),
-        actions,
-        secret=False,
-        text=f"{ui.node or 'setup'}.toml",
-    )
-    if await ask(app, dialog) != "ok" or not dialog.typed:
+    name = f"{ui.node or 'setup'}.toml"
+    path = await ask_path(app, ui, words("save.title"), words("save.text"), name)
+    if not path:
         return
-    path = _expanded(dialog.typed)
     try:
-        ui.services.save_setup(setup, path)
+        ui.services.save_setup(setup, Path(path))
     except WizardError as error:
         app.say(words("line.not-saved", reason=words.trouble(error)), ERROR)
         return
-    ui.saved_to = str(path)
+    ui.saved_to = path
     app.say(words("line.saved", path=path))
 
 
-def _expanded(typed: str) -> Path:
-    return Path(typed).expanduser()
+async def ask_path(app: App[Any], ui: Ui, title: str, text: str, name: str) -> str:
+    """Where to write a file, its `~` expanded; "" where the person would rather not."""
+    actions = [
+        Action("ok", ui.words("button.save"), "primary"),
+        Action("cancel", ui.words("button.cancel")),
+    ]
+    dialog = EntryDialog(title, plain(ui, text), actions, secret=False, text=name)
+    if await ask(app, dialog) != "ok" or not dialog.typed:
+        return ""
+    return _expanded(dialog.typed)
+
+
+def _expanded(typed: str) -> str:
+    return str(Path(typed).expanduser())
 
 
 def leave(app: WizardApp) -> None:

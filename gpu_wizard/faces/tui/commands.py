@@ -13,7 +13,7 @@ from gpu_wizard.faces.tui import themes
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.app import WizardApp
 
-_SCREENS = ("plan", "output", "config", "gpu", "trouble", "finish")
+_SCREENS = ("plan", "output", "config", "gpu", "trouble", "bundle", "finish")
 
 
 class Everything(Provider):

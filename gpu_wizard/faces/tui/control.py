@@ -46,7 +46,7 @@ class Control:
     """A face for the engine; the screens draw `progress` whenever `changed` calls.
 
     `skipped`: node → stages that the person leaves out. `choices`: what was decided, for the setup file.
-    `dialog`: puts a question to the person and returns an option's id.
+    `calm`: output alone is no reason to draw at once. `dialog`: puts a question to the person and returns an option's id.
     """
 
     changed: Callable[[], None]
@@ -58,13 +58,15 @@ class Control:
     logs: dict[str, OutputLog] = field(default_factory=dict)
     waiting: Waiting | None = None
     stopping: bool = False
+    calm: bool = False
 
     async def show(self, event: Event) -> None:
         """Fold one event; draws nothing itself."""
         self.progress = self.progress.fold(event)
         if event.node is not None:
             self._log(event.node, event)
-        self.changed()
+        if not self.calm or not isinstance(event, OutputReceived):
+            self.changed()
 
     async def choose(self, question: Question) -> str | None:
         """The person's answer; a calm plan is approved as Start said, and what is skipped is skipped."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.events import SetupFinished
 from gpu_wizard.model.ports import Face, TelemetrySource
 from gpu_wizard.model.secret import Secret
@@ -86,6 +87,15 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
+class Bundle:
+    """A support bundle, not written yet. `files`: name → text; `replaced`: how many names and secrets; `name`: its own."""
+
+    files: Mapping[str, str]
+    replaced: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Services:
     """The functions. Each raises `WizardError` alone."""
 
@@ -97,6 +107,10 @@ class Services:
     """A file that is there already is left alone."""
     save_text: Callable[[str, Path], None]
     """Likewise; whole or not at all."""
+    bundle: Callable[[Language, Mapping[str, str]], Bundle]
+    """Of the newest run, with these texts beside its files; takes a moment."""
+    save_bundle: Callable[[Bundle, Path], None]
+    """A file that is there already is left alone."""
     practice: Callable[[], Awaitable[SetupFile]] | None = None
     """Starts the practice lab; None where its packages are not installed."""
     telemetry: Callable[[SetupFile, str, Asker], TelemetrySource] | None = None

@@ -24,7 +24,7 @@ TO_DO = ("needed", "waiting", "failed", "stopped", "unknown")
 class Ui:
     """Shared by the screens of one program. `node`: the one shown; `setup`: what is being set up, once known.
 
-    `notice`: a line above the footer. `finding`: the id of the one that troubleshooting opens with. `follow`: the view goes with the run, until the person goes elsewhere.
+    `every_seconds`: how often values are painted. `notice`: a line above the footer. `finding`: the id of the one that troubleshooting opens with. `follow`: the view goes with the run, until the person goes elsewhere.
     """
 
     look: Look
@@ -39,6 +39,7 @@ class Ui:
     follow: bool = True
     plain_output: bool = False
     saved_to: str = ""
+    every_seconds: float = 1.0
     finding: str = ""
     opened: set[str] = field(default_factory=set)
 

@@ -14,7 +14,15 @@ from textual.pilot import Pilot
 
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.services import Asker, Candidate, RunRequest, Services, Tested, Unfinished
+from gpu_wizard.faces.tui.services import (
+    Asker,
+    Bundle,
+    Candidate,
+    RunRequest,
+    Services,
+    Tested,
+    Unfinished,
+)
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.events import Event, SetupFinished
 from gpu_wizard.model.ports import Face
@@ -35,7 +43,7 @@ async def _tested(_entry: HostEntry, _asker: Asker) -> Tested:
     return Tested("Debian 13", "RTX A6000", "agent")
 
 
-def _save(_content: SetupFile | str, _path: Path) -> None:
+def _save(_content: SetupFile | str | Bundle, _path: Path) -> None:
     pass
 
 
@@ -51,6 +59,8 @@ def services(**more: Any) -> Services:
         "unfinished": tuple[Unfinished, ...],
         "save_setup": _save,
         "save_text": _save,
+        "bundle": lambda _language, told: Bundle(told, 3, "bundle.tar.gz"),
+        "save_bundle": _save,
         **more,
     }
     return Services(**given)
@@ -64,6 +74,7 @@ def recorded_app(
     setup: SetupFile | None = SETUP,
     now: datetime | None = None,
     plain: bool = False,
+    calm: bool = False,
     **more: Any,
 ) -> WizardApp:
     """The wizard as it stands after these events, some seconds later."""
@@ -76,6 +87,7 @@ def recorded_app(
         now=lambda: now or last,
         look_at_once=False,
         plain=plain,
+        calm=calm,
     )
     for event in events:
         app.ui.control.progress = app.ui.control.progress.fold(event)

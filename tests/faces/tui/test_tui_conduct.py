@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gpu_wizard.faces.tui.ui import RunWanted
 from gpu_wizard.faces.tui.words import Words, elapsed
 from gpu_wizard.knowledge.texts import entries
 from gpu_wizard.model.errors import UnreachableError, Where
-from gpu_wizard.model.events import NodeFinished, SetupFinished
+from gpu_wizard.model.events import NodeFinished, OutputReceived, SetupFinished, StepStarted
 from gpu_wizard.model.ports import Face
 from gpu_wizard.model.stage import Question
 from gpu_wizard.stages import PROOF, STAGES
@@ -220,3 +221,54 @@ async def test_start_while_a_failed_run_waits_goes_on_with_everything(
         app.ui.control.answer("stop")
         await pilot.pause(0.2)
     assert asked == ([((), "retry")] if not stages else [(("join",), "stop"), ((), "stop")])
+
+
+async def test_a_terminal_too_small_says_so_and_keeps_everything() -> None:
+    app = recorded_app(fresh())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "s")
+        await settle(pilot)
+        before, focused = as_text(app), app.focused
+        await pilot.resize_terminal(59, 20)
+        await pilot.pause()
+        assert "60 × 20" in as_text(app)
+        assert "59 × 20" in as_text(app)
+        await pilot.press("enter", "escape", "down", "o")
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        assert "40 × 10" in as_text(app)
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert (app.screen.name, app.focused) == ("plan", focused)
+        assert as_text(app) == before
+
+
+async def test_a_dialog_over_a_terminal_too_small_ends_as_ever() -> None:
+    app = recorded_app(fresh())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.resize_terminal(50, 10)
+        await pilot.pause()
+        app.action_help()
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        await app._press_keys(["escape"])
+        await asyncio.sleep(0.3)
+        await settle(pilot)
+        assert app.screen.name == "stages"
+
+
+async def test_calm_paints_output_with_the_values_alone() -> None:
+    app = recorded_app(fresh(), calm=True)
+    painted: list[str] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.ui.control.changed = lambda: painted.append("x")
+        chunk = next(event for event in whole() if isinstance(event, OutputReceived))
+        await app.ui.control.show(chunk)
+        assert painted == []
+        await app.ui.control.show(next(e for e in whole() if isinstance(e, StepStarted)))
+        assert painted == ["x"]
+        assert app.ui.every_seconds == 5.0
+        assert app.animation_level == "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,27 @@ async def test_only_this_stage_leaves_the_others_alone(tmp_path: Path) -> None:
         assert journey.lab.api.cluster.list("Pod", "default") == []
 
 
+async def _bundle_is_shown_then_written(journey: Journey, target: Path) -> None:
+    await journey.press("b")
+    await journey.until(lambda: "1 join: failed" in as_text(journey.app), "the bundle")
+    pane: Any = journey.app.screen.query_one("OutputPane")
+    shown = pane.view.log.text()
+    assert "k3s-token-rejected" in shown
+    assert "── journal.jsonl" in shown
+    assert "anna@" not in shown
+    assert not target.exists()
+    await journey.press("enter")
+    await journey.until(lambda: bool(journey.app.screen.query("#entry")), "the dialog")
+    field: Any = journey.app.screen.query_one("#entry")
+    field.value = str(target)
+    await journey.press("enter")
+    await journey.until(target.exists, "the file")
+    with tarfile.open(target) as archive:
+        assert "bundle/findings.txt" in archive.getnames()
+    await journey.press("escape")
+    await journey.until(lambda: journey.app.screen.name == "trouble", "the way back")
+
+
 async def test_a_failure_shows_its_cause_and_leaves_the_node_as_it_was(tmp_path: Path) -> None:
     async with on_lab("wrong-token", tmp_path) as journey:
         gpu = journey.lab.world.machines["gpu1"]
@@ -84,6 +106,7 @@ async def test_a_failure_shows_its_cause_and_leaves_the_node_as_it_was(tmp_path:
         await journey.press("enter")
         await journey.until(lambda: journey.app.screen.name == "trouble", "the cause")
         assert "The token's password" in as_text(journey.app)
+        await _bundle_is_shown_then_written(journey, tmp_path / "bundle.tar.gz")
         await journey.press("escape")
         await journey.press("tab", "tab", "tab", "enter")
         await journey.until(lambda: journey.finished and not journey.app.run_in_hand, "the end")

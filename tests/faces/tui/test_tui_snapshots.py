@@ -70,6 +70,7 @@ SCREENS = {
     "config-unread": (lambda: fresh()[:1], ("c",)),
     "trouble": (failed, ("d",)),
     "trouble-none": (fresh, ("d",)),
+    "bundle": (failed, ("d", "b")),
     "finish": (whole, ("7",)),
     "help": (fresh, ("question_mark",)),
     "gpu-none": (fresh, ("g",)),

@@ -142,6 +142,7 @@ _HELP = (
     ("e", "help.explain"),
     ("/  n  f", "help.search"),
     ("y  w", "help.copy"),
+    ("b", "help.bundle"),
     ("[  ]", "help.nodes"),
     ("?  F1  F2", "help.language"),
     ("Ctrl+P", "help.palette"),

@@ -47,6 +47,10 @@ def _later(name: str, ui: Ui) -> WizardScreen:
             from gpu_wizard.faces.tui.screens.trouble import TroubleScreen
 
             return TroubleScreen(ui)
+        case "bundle":
+            from gpu_wizard.faces.tui.screens.bundle import BundleScreen
+
+            return BundleScreen(ui)
         case "finish":
             from gpu_wizard.faces.tui.screens.finish import FinishScreen
 

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
+from gpu_wizard.faces.tui.widgets.field import Field
 
 
 class Dialog(ModalScreen[str]):
@@ -115,7 +116,7 @@ class EntryDialog(Dialog):
 
     def fields(self) -> ComposeResult:
         """The field."""
-        yield Input(self._text, password=self._secret, id="entry", compact=True)
+        yield Field(self._text, secret=self._secret, id="entry")
 
     def focus_first(self) -> None:
         """The field."""

@@ -113,7 +113,7 @@ class FinishScreen(WizardScreen):
         if not self.manifests:
             self.post_message(ScreenWanted("save"))
             return
-        self.save(self._manifests(), Path("gpu-workload.yaml"))
+        self.save_text(self._manifests(), Path("gpu-workload.yaml"))
 
     async def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
         """What was chosen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -67,17 +68,26 @@ class GpuScreen(WizardScreen):
         return make(setup, self.ui.node, asker) if setup is not None and make else None
 
     async def _sample(self, source: TelemetrySource) -> None:
+        painted: datetime | None = None
         try:
             samples: AsyncIterator[Sample] = source.samples(EVERY_SECONDS)
             async with aclosing(samples):  # type: ignore[type-var]  # sources are generators
                 async for sample in samples:
-                    self.panel.history.add(sample, self.ui.now())
-                    await self.paint()
+                    now = self.ui.now()
+                    self.panel.history.add(sample, now)
+                    if painted is None or (now - painted).total_seconds() > self._pause:
+                        painted = now
+                        await self.paint()
         except WizardError as error:
             self.panel.history.failure = str(error)
         except asyncio.CancelledError:
             raise
         await self.paint()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds between two paints; a sample comes a little early or late."""
+        return self.ui.every_seconds - EVERY_SECONDS / 2
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """Live or not, and that nothing is changed here."""

@@ -17,6 +17,7 @@ from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardS
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
 
 
@@ -44,7 +45,7 @@ class OutputScreen(WizardScreen):
         with Vertical(id="output-body"):
             yield Drawn(self._head, id="full-head")
             yield self.output_pane()
-            yield Input(id="search", compact=True)
+            yield Field(id="search")
 
     def on_mount(self) -> None:
         """The lines have the focus; the field comes with `/`."""
@@ -132,7 +133,7 @@ class OutputScreen(WizardScreen):
         """Write all of it into a file beside the person."""
         stamp = datetime.now().astimezone()
         path = Path(f"gpu-wizard-{self.ui.node or 'output'}-{stamp:%Y%m%d-%H%M%S}.log")
-        self.save(self.query_one(OutputPane).view.log.text(), path)
+        self.save_text(self.query_one(OutputPane).view.log.text(), path)
 
     async def action_close(self) -> None:
         """Esc: first out of the search, then back."""

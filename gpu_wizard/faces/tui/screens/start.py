@@ -31,6 +31,7 @@ from gpu_wizard.faces.tui.ui import SetupChosen, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.setup_file import LOCAL, HostEntry
 
@@ -63,7 +64,7 @@ class StartScreen(WizardScreen):
             yield Drawn(lambda _width: intro_lines(self.ui.look, self.ui.words), id="start-intro")
             for name in FIELDS:
                 yield Drawn(partial(self._label, name), classes="label")
-                yield Input(id=f"field-{name}", compact=True)
+                yield Field(id=f"field-{name}")
                 yield Drawn(partial(self._result, name), classes="result")
             yield Drawn(self._list, id="start-list")
             yield ButtonRow(self.actions(), id="start-buttons")

@@ -20,6 +20,7 @@ from gpu_wizard.faces.tui.ui import ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.knowledge.diagnose import Finding
 
 
@@ -35,6 +36,7 @@ class TroubleScreen(WizardScreen):
         Binding("slash,full_stop", "search", show=False),
         Binding("r,к", "refresh", show=False),
         Binding("y,н", "copy", show=False),
+        Binding("b,и", "bundle", show=False),
         Binding("escape", "close", show=False),
     ]
 
@@ -49,7 +51,7 @@ class TroubleScreen(WizardScreen):
         """List, entry, buttons, search field."""
         with Horizontal(id="trouble"):
             with Vertical(id="trouble-left"):
-                yield Input(id="trouble-search", compact=True)
+                yield Field(id="trouble-search")
                 with VerticalScroll(id="trouble-list", can_focus=False):
                     yield Drawn(self._list)
             with Vertical(id="trouble-right"):
@@ -84,6 +86,7 @@ class TroubleScreen(WizardScreen):
         return (
             Hint("↑↓", "key.finding"),
             Hint("/", "key.search", "screen.search"),
+            Hint("b", "key.bundle", "screen.bundle"),
             Hint("r", "key.look", "screen.refresh"),
             Hint("y", "key.copy", "screen.copy"),
             BACK,
@@ -181,6 +184,10 @@ class TroubleScreen(WizardScreen):
             self.query_one(ButtonRow).focus_on()
         else:
             self.app.pop_screen()
+
+    def action_bundle(self) -> None:
+        """The support bundle of this run."""
+        self.post_message(ScreenWanted("bundle"))
 
     def action_copy(self) -> None:
         """Copy the entry."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from textual.app import ComposeResult
@@ -88,14 +88,18 @@ class WizardScreen(Screen[None]):
         self.ui.notice = (text, style)
         self.call_later(self.paint)
 
-    def save(self, text: str, path: Path) -> None:
+    def save(self, write: Callable[[], None], path: Path | str) -> None:
         """Write a file of the person's own, and say so, or why not."""
         try:
-            self.ui.services.save_text(text, path)
+            write()
         except WizardError as error:
             self.tell(self.ui.words("line.not-saved", reason=self.ui.words.trouble(error)), ERROR)
         else:
             self.tell(self.ui.words("line.saved", path=path))
+
+    def save_text(self, text: str, path: Path) -> None:
+        """Write a text into a file of the person's own."""
+        self.save(lambda: self.ui.services.save_text(text, path), path)
 
     def on_resize(self) -> None:
         """Another size may mean another arrangement."""

@@ -7,18 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.scrollbar import ScrollBar
 from textual.timer import Timer
-from textual.worker import WorkerFailed
 
 from gpu_wizard.engine.fleet import NodeSeen
-from gpu_wizard.faces.tui import themes
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.screens.dialogs import Dialog
-from gpu_wizard.faces.tui.themes import PlainBars
+from gpu_wizard.faces.tui.terminal_app import TerminalApp
 from gpu_wizard.faces.tui.watching import rows
 from gpu_wizard.faces.tui.watching.board import BoardScreen
 from gpu_wizard.faces.tui.watching.commands import Everything
@@ -36,11 +32,10 @@ STILL: timedelta = timedelta(seconds=2)
 """How long rows keep their places after the cursor was moved."""
 
 
-class WatchApp(App[int]):
+class WatchApp(TerminalApp):
     """Read-only: what it is given can look and sample, and nothing else."""
 
     CSS_PATH = "../app.tcss"
-    TITLE = "gpu-wizard"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Everything}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "leave", priority=True, show=False),
@@ -65,14 +60,10 @@ class WatchApp(App[int]):
         few_colours: bool = False,
     ) -> None:
         """`names`: of all nodes. `plain`: without colours; `few_colours`: the terminal has sixteen."""
-        super().__init__(ansi_color=True if plain else None)
-        self.theme = themes.SIXTEEN if plain or few_colours else themes.DARK
-        if look is not None and look.ascii_only:
-            self.add_class("-ascii")
-        self._bars = ScrollBar.renderer
+        look = look or Look()
+        super().__init__(look, lambda: self.view.words, plain=plain, few_colours=few_colours)
         sight = Sight(names, rows.matches)
-        self.view = View(look or Look(), Words(language), now, sight, eyes, setup)
-        self.failure: BaseException | None = None
+        self.view = View(look, Words(language), now, sight, eyes, setup)
         self._every = every_seconds
         self._wanted = asyncio.Event()
         self._moved_at: datetime | None = None
@@ -85,16 +76,10 @@ class WatchApp(App[int]):
 
     def on_mount(self) -> None:
         """The nodes, or the only one; then look."""
-        if self.has_class("-ascii"):
-            ScrollBar.renderer = PlainBars
         names = self.view.sight.names
         single = len(names) == 1
         self.push_screen(NodeScreen(self.view, names[0]) if single else BoardScreen(self.view))
         self.run_worker(self._watch(), group="watch", exit_on_error=True)
-
-    def on_unmount(self) -> None:
-        """Scrollbars as they were."""
-        ScrollBar.renderer = self._bars
 
     async def _watch(self) -> None:
         """A look every so often, also while an earlier one waits for a node that hangs."""
@@ -174,10 +159,3 @@ class WatchApp(App[int]):
     def action_leave(self) -> None:
         """Quit."""
         self.exit(0)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """A bug: nothing of it is printed here; the command line writes the report."""
-        cause = error.error if isinstance(error, WorkerFailed) else error
-        self.failure = self.failure or cause
-        self._return_code = 1
-        self._close_messages_no_wait()

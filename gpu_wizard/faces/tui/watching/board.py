@@ -18,6 +18,7 @@ from gpu_wizard.faces.tui.watching.view import CursorMoved, NodeWanted
 from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.widgets.field import Field
 
 _DETAIL_ROWS = 3
 _EVENT_ROWS = 8
@@ -55,7 +56,7 @@ class BoardScreen(WatchScreen):
     def above_footer(self) -> Iterator[Widget]:
         """What changed last, or the field of the filter in the same row."""
         yield from super().above_footer()
-        yield Input(id="filter", compact=True)
+        yield Field(id="filter")
 
     def on_mount(self) -> None:
         """The filter shows when it is asked for."""

@@ -1,0 +1,58 @@
+"""What stands where the screens have no room: the size wanted. What is behind it stays as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.screen import ModalScreen
+
+from gpu_wizard.faces.tui.look import Line, Look
+from gpu_wizard.faces.tui.widgets.drawn import Drawn
+from gpu_wizard.faces.tui.words import Words
+
+WIDTH: Final = 60
+HEIGHT: Final = 20
+
+
+def fits(size: Size) -> bool:
+    """Whether the screens have room; a terminal that does not tell its size has."""
+    return not size or (size.width >= WIDTH and size.height >= HEIGHT)
+
+
+class TooSmall(ModalScreen[None]):
+    """Takes no key but those that leave the program, and goes as soon as there is room."""
+
+    DEFAULT_CSS = "TooSmall { background: $background; }"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,й,ctrl+q", "app.leave", show=False)]
+
+    def __init__(self, words: Callable[[], Words]) -> None:
+        """`words`: of the language of the moment."""
+        super().__init__()
+        self._words = words
+
+    def compose(self) -> ComposeResult:
+        """One sentence."""
+        yield Drawn(self._drawn)
+
+    def _drawn(self, width: int) -> list[Line]:
+        size = self.app.size
+        text = self._words()("line.too-small", w=size.width, h=size.height)
+        return Look(ascii_only=self.app.has_class("-ascii")).wrapped(text, width)
+
+    def on_resize(self) -> None:
+        """There may be room now; if not, the size is another one."""
+        self._again()
+
+    def on_screen_resume(self) -> None:
+        """What lay over it is closed: that ends first."""
+        self.app.call_later(self._again)
+
+    def _again(self) -> None:
+        if fits(self.app.size) and self.app.screen is self:
+            self.dismiss()
+        else:
+            self.query_one(Drawn).refresh(layout=True)

@@ -1,0 +1,63 @@
+"""What both programs with screens share: themes, ASCII, nothing that moves by itself, a terminal too small, bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import App
+from textual.scrollbar import ScrollBar
+from textual.worker import WorkerFailed
+
+from gpu_wizard.faces.tui import themes
+from gpu_wizard.faces.tui.look import Look
+from gpu_wizard.faces.tui.words import Words
+
+
+class TerminalApp(App[int]):
+    """An App that keeps calm. `failure`: the bug that ended it, None where it ended well."""
+
+    TITLE = "gpu-wizard"
+
+    def __init__(
+        self,
+        look: Look,
+        words: Callable[[], Words],
+        *,
+        plain: bool = False,
+        few_colours: bool = False,
+    ) -> None:
+        """`plain`: without colours; `few_colours`: the terminal has sixteen, and its own choice of them."""
+        super().__init__(ansi_color=True if plain else None)
+        themes.register(self, plain=plain or few_colours)
+        if look.ascii_only:
+            self.add_class("-ascii")
+        self.animation_level = "none"
+        self.failure: BaseException | None = None
+        self._spoken = words
+        self._bars = ScrollBar.renderer
+
+    def on_mount(self) -> None:
+        """Scrollbars in the characters that the terminal has."""
+        if self.has_class("-ascii"):
+            ScrollBar.renderer = themes.PlainBars
+
+    def on_unmount(self) -> None:
+        """Scrollbars as they were."""
+        ScrollBar.renderer = self._bars
+
+    def on_resize(self) -> None:
+        """What has no room is covered, and comes back as it was."""
+        self.call_later(self._measure)
+
+    def _measure(self) -> None:
+        from gpu_wizard.faces.tui.screens.too_small import TooSmall, fits
+
+        if not fits(self.size) and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall(self._spoken))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A bug: nothing of it is printed here; the command line writes the report."""
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        self.failure = self.failure or cause
+        self._return_code = 1
+        self._close_messages_no_wait()

@@ -1,0 +1,14 @@
+"""A field to type in."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+
+class Field(Input):
+    """One row high, its cursor steady."""
+
+    def __init__(self, text: str = "", *, secret: bool = False, id: str | None = None) -> None:
+        """`text`: what it begins with. `secret`: what is typed is not shown."""
+        super().__init__(text, password=secret, id=id, compact=True)
+        self.cursor_blink = False
