@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -22,8 +23,11 @@ _NEEDED = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "setpriv": "util-linux",
-    "gcc": "gcc and libc6-dev",
+    "gcc": "gcc",
+    "/usr/include/stdio.h": "libc6-dev",
+    "go": "golang-go",
 }
+_OTHER_PLACES = {"go": "/usr/local/go/bin/go"}
 
 
 def inside() -> bool:
@@ -48,14 +52,18 @@ def command(*program: str, outlives_us: bool = False) -> Sequence[str]:
 
 def why_not() -> str:
     """Why there can be no bed here and what to do about it; "" if there can."""
+    if platform.machine() != "x86_64":
+        return f"the bed is made for x86-64, and this is {platform.machine()}"
     if os.geteuid() != 0:
         return "the bed needs root (machines are booted): run pytest as root"
-    missing = sorted({package for program, package in _NEEDED.items() if not shutil.which(program)})
+    missing = sorted({package for needed, package in _NEEDED.items() if not _is_there(needed)})
     if missing:
         return f"the bed lacks programs: apt-get install {' '.join(missing)}"
-    if not shutil.which("go") and not Path("/usr/local/go/bin/go").exists():
-        return "the bed is compiled: install Go (any version with modules; a newer one is fetched)"
     return _kernel_refuses()
+
+
+def _is_there(needed: str) -> bool:
+    return bool(shutil.which(needed)) or Path("/", _OTHER_PLACES.get(needed, needed)).is_file()
 
 
 def _kernel_refuses() -> str:
@@ -71,5 +79,8 @@ def _kernel_refuses() -> str:
     )
     done = subprocess.run(command("sh", "-c", trial), capture_output=True, text=True, timeout=20)
     if done.returncode:
-        return f"the kernel refuses namespaces, overlays, bridges or veth here: {done.stderr.strip()[-200:]}"
+        return (
+            "the kernel refuses namespaces, overlays, bridges or veth here (a container must be privileged): "
+            + done.stderr.strip()[-200:]
+        )
     return ""

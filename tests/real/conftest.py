@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,9 +35,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in own:
         item.add_marker(pytest.mark.xdist_group(lane_of(item)))
     config.stash[_reason] = apart.why_not() if own and not apart.inside() else ""
-    if config.stash[_reason] and os.environ.get(REQUIRED_VARIABLE) != "1":
-        for item in own:
-            item.add_marker(pytest.mark.skip(reason=config.stash[_reason]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -49,11 +47,11 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test of the bed runs in the child; here its reports are told."""
     config = item.config
     reason = config.stash[_reason]
-    if not _of_bed(item) or apart.inside() or (reason and os.environ.get(REQUIRED_VARIABLE) != "1"):
+    if not _of_bed(item) or apart.inside():
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     if reason:
-        item.ihook.pytest_runtest_logreport(report=failure(item, reason))
+        item.ihook.pytest_runtest_logreport(report=_without_bed(item, reason))
     else:
         if _lanes not in config.stash:
             items = config.stash[_items]
@@ -65,14 +63,29 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return True
 
 
+def _without_bed(item: pytest.Item, reason: str) -> pytest.TestReport:
+    """A test that is skipped, or fails where a bed is required; `tests/conftest.py` says the reason once more."""
+    if os.environ.get(REQUIRED_VARIABLE) == "1":
+        report = failure(item, reason)
+        report.user_properties = [("no bed", reason)]
+    else:
+        at = (str(item.path), item.location[1] or 0, f"Skipped: {reason}")
+        report = pytest.TestReport(item.nodeid, item.location, {}, "skipped", at, "setup")
+        said = f"{reason} ({REQUIRED_VARIABLE}=1 makes this a failure)"
+        report.user_properties = [("no bed", said)]
+    return report
+
+
 def _teller(config: pytest.Config) -> Callable[[str], None]:
-    """Writes a line to the terminal, past the capture; in a process without a terminal, nowhere."""
+    """Writes a line to the terminal, past the capture."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
 
     def tell(line: str) -> None:
-        if reporter is not None and capture is not None:
-            with capture.global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            if reporter is None:  # a process of pytest-xdist
+                os.write(2, f"{line}\n".encode())
+            else:
                 reporter.ensure_newline()
                 reporter.write_line(line)
 
@@ -84,18 +97,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     lanes = config.stash.get(_lanes, None)
     if lanes is not None:
         lanes.close()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """The last line says why there was no bed, and what to install."""
-    reason = config.stash.get(_reason, "")
-    if reason:
-        terminalreporter.write_line(
-            f"tests/real: {reason} ({REQUIRED_VARIABLE}=1 makes this a failure)", yellow=True
-        )
 
 
 @pytest.hookimpl(tryfirst=True)

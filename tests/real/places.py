@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 SOURCES = HERE / "bed"
 REPOSITORY = HERE.parent.parent
 CACHE_VARIABLE = "GPU_WIZARD_BED_CACHE"
-PROGRESS_VARIABLE = "GPU_WIZARD_BED_PROGRESS"
+_KEPT_SECONDS = 3 * 86400
 
 
 def cache() -> Path:
@@ -28,14 +28,8 @@ def cache() -> Path:
 
 
 def say(text: str) -> None:
-    """One line of progress on the terminal, past pytest's capture, with the time of day."""
-    line = f"{time.strftime('%H:%M:%S')} bed: {text}\n"
-    terminal = os.environ.get(PROGRESS_VARIABLE)
-    if terminal:
-        with contextlib.suppress(OSError):
-            os.write(int(terminal), line.encode())
-        return
-    sys.stderr.write(line)
+    """One line of progress, with the time of day."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} bed: {text}\n")
 
 
 def digest(inputs: Iterable[Path], *words: str) -> str:
@@ -60,16 +54,24 @@ def alone(name: str) -> Iterator[None]:
         yield
 
 
+def _used(place: Path) -> bool:
+    """Whether it is there; if so, its time is that of its last use."""
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(place)
+        return True
+    return False
+
+
 def built(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     """The cached result `kind`-`key`; built into `.part` and renamed, so that a half is never taken for a whole.
 
-    Older results of the same kind are removed.
+    Results of the same kind that nobody asked for in the last days are removed: a bed may stand on an older one.
     """
     place = cache() / f"{kind}-{key}"
-    if place.exists():
+    if _used(place):
         return place
     with alone(kind):
-        if place.exists():
+        if _used(place):
             return place
         part = place.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
@@ -78,7 +80,7 @@ def built(kind: str, key: str, build: Callable[[Path], None]) -> Path:
         say(f"building {kind} (kept in {place})")
         build(part)
         for old in cache().glob(f"{kind}-*"):
-            if old != part:
+            if old != part and time.time() - old.stat().st_mtime > _KEPT_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
         part.rename(place)
         say(f"{kind} built in {time.monotonic() - begun:.0f} s")
