@@ -9,6 +9,7 @@ import sys
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.faces.explain import as_json, as_text
 from gpu_wizard.knowledge.lookup import find, nearest
+from gpu_wizard.knowledge.texts import sentence
 
 
 def explain(arguments: argparse.Namespace) -> Exit:
@@ -19,9 +20,10 @@ def explain(arguments: argparse.Namespace) -> Exit:
         from gpu_wizard.model.errors import InputError
 
         word = " ".join(topic)
-        close = nearest(word)
-        following = f"Near it: {', '.join(close)}." if close else "The list: gpu-wizard explain"
-        raise InputError("no-topic", f"Nothing is told of {word!r}.", next_step=following)
+        close = ", ".join(nearest(word))
+        params = {"word": word, "close": close}
+        code = "no-topic-but-near" if close else "no-topic"
+        raise InputError(code, sentence("reason", code, params), params=params)
     if arguments.json:
         print(as_json(page))
     else:

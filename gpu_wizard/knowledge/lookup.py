@@ -17,29 +17,45 @@ from gpu_wizard.knowledge.guide import (
     page,
     tables,
 )
-from gpu_wizard.knowledge.shellwords import tokens
+from gpu_wizard.knowledge.meanings import anywhere, even, readable
 from gpu_wizard.knowledge.store import Kind, names, said, table, tables_of
-from gpu_wizard.knowledge.texts import Language, catalogue, everywhere
-from gpu_wizard.knowledge.words import explain_line, meaning_of_file, program_of
+from gpu_wizard.knowledge.texts import Language, catalogue
+from gpu_wizard.knowledge.words import explain_line, program_of
 
 _ALIASES = {
     "containerd": "runtime",
     "config.toml": "config-toml",
     "config.yaml": "config-yaml",
     "setup.toml": "setup",
+    ".repo": "rpm-source",
+    "sources.list": "apt-source",
     "setup-file": "setup",
     "env": "environment",
-    "labels": "labels",
     "plugin": "device-plugin",
     "runtimeclass": "runtime-class",
     "heredoc": "<<'EOF'",
     "here-document": "<<'EOF'",
-    "json-patch": "--type=json",
+    "here-документ": "<<'EOF'",
+    "eof": "<<'EOF'",
+    "'eof'": "<<'EOF'",
     "jsonpath": "-o jsonpath=*",
+    "apt": "apt-get",
+    "гайд": "guide",
+    "драйвер": "driver",
+    "карта": "card",
+    "метка": "label",
+    "метки": "labels",
+    "нода": "node",
+    "откат": "undo",
+    "плагин": "device-plugin",
+    "под": "pod",
+    "подключение": "join",
+    "проверка": "proof",
+    "теория": "theory",
+    "токен": "token",
+    "версии": "versions",
 }
-"""Other names of pages and tables; what is asked for by its own name is found before."""
-_SHELL = frozenset("|&;<>(){}")
-"""Signs of which each operator of a shell has one."""
+"""Other names of pages, tables and words; what is asked for by its own name is found before."""
 _TITLES = {
     "overview": ["What can be explained", "Что можно объяснить"],
     "pages": ["Pages", "Страницы"],
@@ -59,12 +75,11 @@ def find(words: Sequence[str], language: Language = "en") -> Page | None:
     """The page for what was typed; None where nothing is told of it. No words: theory and the list."""
     if not words:
         return overview(language)
-    if len(words) > 1:
-        return _command_line(shlex.join(words), language)
-    word = words[0]
-    if " " in word.strip():
-        return _command_line(word, language)
-    return _single(word, language)
+    phrase = " ".join(words).strip()
+    if " " not in phrase:
+        return _single(phrase, language)
+    line = shlex.join(words) if len(words) > 1 else phrase
+    return _command_line(line, language) or _phrase(phrase, language)
 
 
 def overview(language: Language = "en") -> Page:
@@ -103,11 +118,27 @@ def _single(word: str, language: Language) -> Page | None:
     if _ALIASES.get(name) in PAGES:
         return page(_ALIASES[name], language)
     other = _ALIASES.get(name, "")
-    exact = _program(word, language) or _table(word, language) or _table(other, language)
+    exact = (
+        _program(word, language)
+        or _program(name, language)
+        or _table(word, language)
+        or _table(other, language)
+    )
     if exact:
         return exact
-    found = tuple(_anywhere(word, language))
+    found = tuple(anywhere(word, language))
     return _single(other, language) if other and not found else _found(word, found, language)
+
+
+def _phrase(phrase: str, language: Language) -> Page | None:
+    """Several words that are no command: `device plugin`, `stage 3`, `CUDA Version`, `-o wide`, `handler: nvidia`."""
+    stage = re.fullmatch(r"(?:stage|этап) ([1-9])", phrase.lower())
+    joined = stage[1] if stage else even(phrase)
+    if joined in PAGES or joined in _ALIASES or stage:
+        return _single(joined, language)
+    if (whole := _table(joined, language)) is not None:
+        return whole
+    return _found(phrase, tuple(anywhere(phrase, language)), language)
 
 
 def _found(word: str, rows: tuple[Row, ...], language: Language) -> Page | None:
@@ -142,17 +173,12 @@ def _program(name: str, language: Language) -> Page | None:
     if program is None:
         return None
     rows = tuple(
-        Row(_readable(word), said(text, language)) for word, text in program.patterns.items()
+        Row(readable(word), said(text, language)) for word, text in program.patterns.items()
     )
     about = Block("text", said(program.entry["text"], language))
     answers = _table(program.name, language)
     fields = (Block("heading", answers.title), *answers.blocks) if answers else ()
     return Page(program.name, program.name, (about, Block("rows", rows=rows), *fields))
-
-
-def _readable(pattern: str) -> str:
-    """A word pattern for people: `…` stands for any text."""
-    return pattern.replace("*", "…")
 
 
 def _table(name: str, language: Language) -> Page | None:
@@ -169,54 +195,9 @@ def _table(name: str, language: Language) -> Page | None:
     return None
 
 
-def _anywhere(word: str, language: Language) -> Iterator[Row]:
-    """Every meaning of one word: in commands, keys, fields, files and codes."""
-    pieces = tokens(word) if not _SHELL.isdisjoint(word) else []
-    if pieces and pieces[0].kind != "word":
-        yield from (Row(_in(w.text, "shell"), w.meaning) for w in explain_line(word, language))
-    for name, entry in tables_of("commands"):
-        for pattern, text in entry.get("words", {}).items():
-            if name != "shell" and _is_word(word, pattern):
-                yield Row(_in(_readable(pattern), name), said(text, language))
-    for kind in TABLES:
-        for name, entry in tables_of(kind):
-            for key, text in entry.get("names", {}).items():
-                if name != "files" and _is_key(word, key):
-                    place = entry.get("file") or said(entry["title"], language)
-                    yield Row(_in(key, place), said(text, language))
-    if word.startswith("/") and (told := meaning_of_file(word, language)):
-        yield Row(word, told)
-    yield from _codes(word, language)
-
-
-def _is_word(word: str, pattern: str) -> bool:
-    """`-y`, `--ttl`, `--type=json`: the pattern itself, its fixed part, or one of its words."""
-    bare = pattern.rstrip("*").rstrip("= ")
-    return word == pattern or (bool(bare) and word == bare) or word in pattern.split(" ")
-
-
-def _is_key(word: str, key: str) -> bool:
-    """`SystemdCgroup`, `options.SystemdCgroup` and `spec.template.spec.nodeSelector` all name their last part."""
-    low, name = word.lower(), key.lower()
-    return low == name or name.endswith(f".{low}") or (low.endswith(f".{name}") and "/" not in low)
-
-
-def _codes(word: str, language: Language) -> Iterator[Row]:
-    """Messages of the program by their code, such as join.token-rejected."""
-    if word.startswith("-") or ("." not in word and "-" not in word):
-        return
-    for kind, entry in everywhere(word):
-        following = entry.get(f"next_{language}", "")
-        yield Row(_in(word, kind), " ".join(filter(None, (entry[language], following))))
-
-
 def _events(language: Language) -> Page:
     rows = tuple(Row(name, entry[language]) for name, entry in catalogue()["event"].items())
     return Page("events", said(_TITLES["event"], language), (Block("rows", rows=rows),))
-
-
-def _in(name: str, place: str) -> str:
-    return f"{name}  · {place}"
 
 
 def _text(kind: Kind, name: str, language: Language) -> str:

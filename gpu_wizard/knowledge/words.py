@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gpu_wizard.knowledge.shellwords import Token, tokens
-from gpu_wizard.knowledge.store import said, table
+from gpu_wizard.knowledge.store import names, said, table
 from gpu_wizard.knowledge.texts import Language
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -30,6 +30,18 @@ class Word(NamedTuple):
 def explain_command(argv: Sequence[str], language: Language = "en") -> tuple[Word, ...]:
     """Every word of a command in its order; what belongs together (`--ttl 1h`) is one."""
     return tuple(_Reader(language).command(argv))
+
+
+def explain_piece(
+    words: Sequence[str], language: Language = "en"
+) -> Iterator[tuple[str, tuple[Word, ...]]]:
+    """A part of a command by itself, such as `-o wide`: the programs that know all of it, and as what."""
+    reader = _Reader(language)
+    for name in names("commands"):
+        program = program_of(name)
+        told = tuple(reader.piece(program, words)) if program else ()
+        if told:
+            yield name, told
 
 
 def explain_line(line: str, language: Language = "en") -> tuple[Word, ...]:
@@ -80,6 +92,11 @@ def _ordered(name: str) -> tuple[tuple[str, str, list[str]], ...]:
     patterns = program.patterns if program else ()
     ranked = sorted(patterns, key=lambda p: (-p.count(" "), "*" in p, -len(p.replace("*", ""))))
     return tuple((each.split(" ")[0].partition("*")[0], each, each.split(" ")) for each in ranked)
+
+
+def _is_telling(pattern: str) -> bool:
+    """Whether it is of few words: an option, or a word of which more than a sign is fixed."""
+    return pattern.startswith("-") or len(pattern.replace("*", "").strip()) > 1
 
 
 @cache
@@ -136,6 +153,23 @@ class _Reader:
             return
         yield Word(argv[0], said(program.entry["text"], self._language), program=True)
         yield from self._arguments(program, argv)
+
+    def piece(self, program: Program, words: Sequence[str]) -> list[Word]:
+        """Words that this program knows, none that it would take for anything; empty where it lacks one."""
+        found: list[Word] = []
+        at = 0
+        while at < len(words):
+            match = program.match(words, at)
+            if match and _is_telling(match[1]):
+                found.append(self._matched(program, match[1], words[at : at + match[0]]))
+                at += match[0]
+                continue
+            letters = [*self._letters(program, words[at])] if match is None else []
+            if len(letters) < 2:
+                return []
+            found += letters
+            at += 1
+        return found
 
     def _arguments(self, program: Program, argv: Sequence[str]) -> Iterator[Word]:
         at = 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 import pytest
 
+from gpu_wizard.knowledge.lookup import find
 from gpu_wizard.knowledge.shellwords import tokens
 from gpu_wizard.knowledge.store import names
+from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.knowledge.words import (
     Word,
     explain_command,
@@ -20,7 +23,8 @@ from gpu_wizard.model.action import PutFile
 from gpu_wizard.model.question import Files
 from tests.knowledge import program_commands, representative, typed
 
-LANGUAGES = ("en", "ru")
+LANGUAGES: tuple[Language, ...] = ("en", "ru")
+VALUE = re.compile(r"[\d.:-]+|run-1|gpu1|\S*=?v?\d+\.\d+\S*|https?://\S+|\{.*\}")
 
 
 @cache
@@ -55,6 +59,19 @@ def test_every_word_that_a_person_is_told_to_type(language: str) -> None:
         if not word.meaning
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_word_that_the_program_runs_is_found_by_itself(language: Language) -> None:
+    """What a person copies out of a plan and asks about; values such as a number or a version are none."""
+    words = {
+        word.text
+        for _, argv in program_argvs()
+        if "-c" not in argv
+        for word in explain_command(argv)
+        if not word.depth and not VALUE.fullmatch(word.text)
+    }
+    assert [word for word in sorted(words) if find([word], language) is None] == []
 
 
 def test_nothing_of_a_command_is_lost() -> None:

@@ -56,10 +56,28 @@ ADVISED = (
     "gpu-wizard --auto setup.toml --prove",
     "gpu-wizard demo",
     "gpu-wizard status --setup setup.toml",
-    "gpu-wizard undo RUN",
+    "gpu-wizard gpu gpu1",
+    "gpu-wizard diagnose k3s.log --json --lang ru",
+    "gpu-wizard bundle",
+    "gpu-wizard completion bash",
+    "gpu-wizard demo --serve --dir DIR",
+    "gpu-wizard status gpu1 --control-plane k3s-1 --watch",
+    "gpu-wizard explain --guide",
+    "gpu-wizard --plain",
+    "gpu-wizard --auto setup.toml --keep-going",
+    "sudo k3s token list",
     "kubectl label node gpu1 nvidia.com/gpu=present --overwrite",
 )
 """What help texts, the practice lab and messages name without backquotes."""
+WRAPPED = (
+    "sudo -k -S -p PROMPT -- sh -c 'exit 0'",
+    "setsid sh -s",
+    "command -v sudo",
+    "timeout -k 2 15 cat /etc/os-release",
+    "kill -s TERM -- -4711",
+    "kill -s KILL 4711",
+)
+"""What stands around a command on a host: host/sudo.py, host/running.py, host/script.py."""
 _SYSTEMS = (
     OsRelease("ubuntu", "24.04", ("debian",), "Ubuntu 24.04"),
     OsRelease("debian", "13", (), "Debian 13"),
@@ -80,7 +98,7 @@ def commands() -> Iterator[tuple[str, str]]:
     program = document("pages", "program") or {}
     entries = (*program["asked"], *program["done"])
     yield from ((entry["id"], entry["run"]) for entry in entries if "run" in entry)
-    yield from (("advised", line) for line in ADVISED)
+    yield from (("advised", line) for line in (*ADVISED, *WRAPPED))
     yield from (("driver", line) for line in _driver())
     yield from _advised()
 
