@@ -94,6 +94,14 @@ class RuntimePrograms:
 
 
 @dataclass(frozen=True)
+class UnitPath:
+    """The directories of a `PATH=` given to K3s's unit, () where none is; and the files that could give one."""
+
+    directories: tuple[str, ...] = ()
+    files: Mapping[str, FileFound] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LoadedRuntime:
     """A runtime that containerd has loaded. `binary` "": containerd's own choice; `type` as it is configured."""
 
@@ -157,12 +165,13 @@ def parse_programs(found: FilesFound) -> Fact[RuntimePrograms]:
     return Known(RuntimePrograms(tuple(programs), cdi)) if programs or cdi else ABSENT
 
 
-def parse_unit_path(found: FilesFound) -> Fact[tuple[str, ...]]:
-    """The directories of a `PATH=` that somebody gave K3s's unit; the last file wins; absent where nobody did."""
+def parse_unit_path(found: FilesFound) -> Fact[UnitPath]:
+    """A `PATH=` that somebody gave K3s's unit, the last file wins; absent where there is none of these files."""
     texts = [match[1] for file in found.files for match in _PATH_LINE.finditer(file.text)]
-    if not texts:
+    if not found.files:
         return ABSENT
-    return Known(tuple(part for part in texts[-1].split(":") if part))
+    directories = tuple(part for part in texts[-1].split(":") if part) if texts else ()
+    return Known(UnitPath(directories, {file.path: file for file in found.files}))
 
 
 def parse_crictl_info(answer: Output) -> Fact[CriInfo]:
@@ -235,7 +244,7 @@ FILES: Probe[FilesFound, ContainerdFiles] = Probe(
 PROGRAMS: Probe[FilesFound, RuntimePrograms] = Probe(
     "containerd.programs", _programs, parse_programs
 )
-UNIT_PATH: Probe[FilesFound, tuple[str, ...]] = Probe(
+UNIT_PATH: Probe[FilesFound, UnitPath] = Probe(
     "containerd.unit-path",
     Files(
         tuple(

@@ -13,8 +13,10 @@ from typing import TypeAlias
 
 from gpu_wizard.facts.containerd import DROPINS_V2, DROPINS_V3, LogFailure
 from gpu_wizard.facts.containerd_host import extends_base
+from gpu_wizard.facts.containerd_next import NextStart, foresee
 from gpu_wizard.facts.containerd_repair import Repair
 from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
+from gpu_wizard.facts.containerd_toml import Broken, read_toml
 from gpu_wizard.facts.identity import K3sConfig
 from gpu_wizard.facts.k3s_journal import Cause
 from gpu_wizard.model.fact import Known
@@ -39,7 +41,7 @@ def explain_start(situation: Situation, cause: Cause, words: LogFailure | None) 
     template = situation.template
     if cause.code == "template-broken":
         return _say("template-broken", path=template, text=cause.params.get("text", ""))
-    broken = situation.broken_dropin(words)
+    broken = _broken_dropin(situation, words)
     if broken:
         return _say("dropin-broken", path=broken, text=text)
     if template and "already exists" in text and _names_nvidia(situation):
@@ -70,7 +72,7 @@ def restart_hazard(situation: Situation, repair: Repair | None = None) -> Explan
     config = situation.config
     if isinstance(config, Known) and config.value.broken:
         return _say("config-unreadable", path=config.value.broken[0])
-    start, template = situation.next_start(repair), situation.template
+    start, template = _next_start(situation, repair), situation.template
     if start.fails and not situation.template_is_tried:
         return _say("restart-breaks", path=template, text=start.text)
     fault = start.fault
@@ -85,15 +87,44 @@ def restart_hazard(situation: Situation, repair: Repair | None = None) -> Explan
         return None
     if _names_nvidia(situation) and situation.found is not None:
         return _say("template-names-nvidia", path=template)
-    if _IMPORTS.search(situation.template_text) and _k3s_imports(situation):
+    if _IMPORTS.search(_template_text(situation)) and _k3s_imports(situation):
         return _say("template-imports", path=template)
     code = "template-untried" if start.guessed else "restart-breaks"
     return _say(code, path=template, text=text)
 
 
+def _next_start(situation: Situation, repair: Repair | None) -> NextStart:
+    """How the next start goes, with a repair in place where one is given."""
+    kind = repair.kind if repair else ""
+    program = situation.program if kind == "path" else situation.found
+    return foresee(
+        situation.directory,
+        situation.containerd,
+        program.path if program else "",
+        template=repair.content.decode() if repair and kind == "template" else None,
+        more={repair.path: repair.content} if repair and kind == "dropin" else None,
+    )
+
+
+def _broken_dropin(situation: Situation, words: LogFailure | None) -> str:
+    """The drop-in at fault: as containerd says, else the first that does not parse; "" where none."""
+    if words is not None and posixpath.dirname(words.file) in (DROPINS_V3, DROPINS_V2):
+        return words.file
+    for directory in (DROPINS_V3, DROPINS_V2):
+        for file in situation.directory.below(directory):
+            if isinstance(read_toml(file.content or b"", lenient=False), Broken):
+                return file.path
+    return ""
+
+
+def _template_text(situation: Situation) -> str:
+    template = situation.directory.template
+    return template.text if template is not None else ""
+
+
 def _names_nvidia(situation: Situation) -> bool:
     """Whether a template that extends K3s's own names the runtime without asking whether K3s found it."""
-    text = situation.template_text
+    text = _template_text(situation)
     return extends_base(text) and ".ExtraRuntimes" not in text and bool(_NAMES_NVIDIA.search(text))
 
 

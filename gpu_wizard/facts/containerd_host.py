@@ -72,13 +72,15 @@ def containerd_version(k3s: Version | None, told: str) -> str:
 
 def search_list(k3s: Version | None, unit_path: tuple[str, ...]) -> tuple[str, ...]:
     """The directories that K3s searches for NVIDIA's runtime at its start, in order."""
-    if k3s is None or _knows_path(k3s):
+    if searches_path(k3s):
         return (*FIRST, *(unit_path or DEFAULT_PATH))
-    return FIXED if k3s.at_least(_FIXED_SINCE) else (FIRST[0], "/usr/bin")
+    return FIXED if k3s and k3s.at_least(_FIXED_SINCE) else (FIRST[0], "/usr/bin")
 
 
-def _knows_path(k3s: Version) -> bool:
+def searches_path(k3s: Version | None) -> bool:
     """Whether this K3s searches its own `PATH`: from 1.31.2, and in the older branches from a patch on."""
+    if k3s is None:
+        return True
     newest, *patches = _PATH_SINCE
     if k3s.at_least(newest):
         return True

@@ -1,15 +1,19 @@
-"""Repairs that survive a restart: a drop-in, else the guarded template; tried on the judge before they are planned.
+"""Repairs that survive a restart: a drop-in, a PATH, the guarded template; tried on the judge before they are planned.
 
 Source: domain.md appendix G; K3s v1.34.3 as recorded (04-containerd/07b, 07c), v1.36.2 (04-containerd/06).
 """
 
 from __future__ import annotations
 
+import posixpath
+import re
 from dataclasses import dataclass
 
 from gpu_wizard.facts.containerd import (
     CONFIG,
+    DEFAULT_PATH,
     DROPINS_V2,
+    PROGRAM,
     TEMPLATE_V2,
     TEMPLATE_V3,
     ContainerdFiles,
@@ -22,6 +26,8 @@ from gpu_wizard.facts.systemd import K3sUnits
 from gpu_wizard.model.action import PutFile, Risk, Run, Step
 from gpu_wizard.model.fact import Fact, Known
 
+DEFAULTS = "/etc/default"
+"""K3s's units read the file of their name there. Source: K3s install.sh."""
 DROPIN_NAME = "50-nvidia.toml"
 MARK = "# Written by gpu-wizard."
 _TOML = """{mark}
@@ -42,7 +48,7 @@ _RESTART_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Repair:
-    """A file that brings the runtime back at every start. `kind`: `dropin` or `template`."""
+    """A file that brings the runtime back at every start. `kind`: `dropin`, `template` or `path`."""
 
     kind: str
     path: str
@@ -81,6 +87,18 @@ def repair_for(
         and after.nvidia.binary == binary
     )
     return repair if good else None
+
+
+def path_repair(binary: str, unit: str, directories: tuple[str, ...]) -> Repair | None:
+    """A PATH for K3s's unit that begins where this program lies, so that K3s finds it first; None where that can't be.
+
+    `directories`: the unit's PATH now. Source: K3s v1.34.3 as recorded (04-containerd/05).
+    """
+    folder, name = posixpath.split(binary)
+    if name != PROGRAM or not re.fullmatch(r"[\w./-]+", folder):
+        return None
+    path = ":".join(dict.fromkeys((folder, *(directories or DEFAULT_PATH))))
+    return Repair("path", f"{DEFAULTS}/{unit}", f"{MARK}\nPATH={path}\n".encode())
 
 
 def _dropin(directory: str, verdict: Verdict, binary: str) -> Repair:

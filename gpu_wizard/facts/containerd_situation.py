@@ -8,30 +8,30 @@ from functools import cached_property
 
 from gpu_wizard.facts.containerd import (
     CONFIG,
-    DROPINS_V2,
-    DROPINS_V3,
+    FIRST,
     TEMPLATE_V2,
     ContainerdFiles,
     CriInfo,
     LoadedRuntime,
-    LogFailure,
     RuntimeProgram,
     RuntimePrograms,
+    UnitPath,
 )
 from gpu_wizard.facts.containerd_host import (
     containerd_version,
     extends_base,
     judge_host,
     search_list,
+    searches_path,
 )
 from gpu_wizard.facts.containerd_judge import Verdict
-from gpu_wizard.facts.containerd_next import NextStart, foresee
-from gpu_wizard.facts.containerd_repair import Repair, is_ours, repair_for
-from gpu_wizard.facts.containerd_toml import Broken, read_toml
+from gpu_wizard.facts.containerd_repair import Repair, is_ours, path_repair, repair_for
 from gpu_wizard.facts.identity import K3sConfig
 from gpu_wizard.facts.k3s_journal import K3sJournal
 from gpu_wizard.facts.objects import NodeObject
+from gpu_wizard.facts.systemd import K3sUnits
 from gpu_wizard.model.fact import Fact, Known, value_or
+from gpu_wizard.model.question import FileFound
 from gpu_wizard.model.version import Version
 
 NVIDIA = "nvidia"
@@ -55,12 +55,13 @@ class Situation:
 
     files: Fact[ContainerdFiles]
     programs: Fact[RuntimePrograms]
-    unit_path: Fact[tuple[str, ...]]
+    unit_path: Fact[UnitPath]
     loaded: Fact[CriInfo]
     k3s: Fact[Version]
     node: Fact[NodeObject]
     journal: Fact[K3sJournal]
     config: Fact[K3sConfig]
+    units: Fact[K3sUnits]
     wanted: str = ""
 
     @cached_property
@@ -72,7 +73,7 @@ class Situation:
     @cached_property
     def verdict(self) -> Verdict | None:
         """What containerd makes of the rendered file and its drop-ins; None: it is not there."""
-        return judge_host(self._files, self.containerd)
+        return judge_host(self.directory, self.containerd)
 
     @property
     def running(self) -> LoadedRuntime | None:
@@ -115,37 +116,25 @@ class Situation:
         """Whether K3s has started, and so searched, since the program is there."""
         return self._started_at >= program.since + 1
 
-    def next_start(self, repair: Repair | None = None) -> NextStart:
-        """How the next start goes, with a repair in place where one is given."""
-        template = repair.content.decode() if repair and repair.kind == "template" else None
-        more = {repair.path: repair.content} if repair and repair.kind == "dropin" else None
-        binary = self.found.path if self.found else ""
-        return foresee(self._files, self.containerd, binary, template=template, more=more)
-
     @property
     def template_is_tried(self) -> bool:
         """Whether K3s has started with the template as it is, and finds now what it found then."""
-        template = self._files.template
+        template = self.directory.template
         started = template is None or self._started_at >= template.mtime + 1
         return started and (self.found is None or self.searched_since(self.found))
 
     @property
     def restarted_since_files(self) -> bool:
-        """Whether containerd has started since its newest drop-in or template was written."""
-        changed = [file.mtime for path, file in self._files.files.items() if path != CONFIG]
+        """Whether K3s has started since its newest drop-in, template or environment was written."""
+        files = {**self.directory.files, **self._unit_path.files}
+        changed = [file.mtime for path, file in files.items() if path != CONFIG]
         return self._started_at >= max(changed, default=0) + 1
 
     @cached_property
     def template(self) -> str:
         """The path of the template that K3s uses, "" where none."""
-        template = self._files.template
+        template = self.directory.template
         return template.path if template is not None else ""
-
-    @property
-    def template_text(self) -> str:
-        """That template's text."""
-        template = self._files.template
-        return template.text if template is not None else ""
 
     @property
     def k3s_version(self) -> Version | None:
@@ -155,7 +144,7 @@ class Situation:
     @property
     def hiding_template(self) -> str:
         """A template that leaves out K3s's own part, and with it the runtimes that K3s finds; "" where none."""
-        template = self._files.template
+        template = self.directory.template
         return template.path if template is not None and not extends_base(template.text) else ""
 
     @cached_property
@@ -165,9 +154,9 @@ class Situation:
         if nvidia is None:
             return Origin("edited" if self.running else "none")
         if nvidia.file and nvidia.file != CONFIG:
-            file = self._files.at(nvidia.file)
+            file = self.directory.at(nvidia.file)
             return Origin("dropin", nvidia.file, is_ours(file.content if file else None))
-        template = self._files.template
+        template = self.directory.template
         if template is not None and f".{NVIDIA}" in template.text.replace("'", "").replace('"', ""):
             return Origin("template", template.path, is_ours(template.content))
         return Origin("detected", CONFIG)
@@ -177,21 +166,32 @@ class Situation:
         """The file that would bring the runtime, None where none is known to be safe."""
         if self.verdict is None or self.program is None:
             return None
-        repair = repair_for(self._files, self.verdict, self.containerd, self.program.path)
+        repair = repair_for(self.directory, self.verdict, self.containerd, self.program.path)
+        if repair is not None and repair.kind == "dropin":
+            return repair
+        if self.found is not None:
+            # The template leaves what K3s finds by itself alone.
+            return self._by_path(self.program.path)
         # K3s would take a new config-v3.toml.tmpl instead of this one.
-        displaces = (
-            repair is not None and repair.kind == "template" and self.template == TEMPLATE_V2
-        )
-        return None if displaces else repair
+        return None if self.template == TEMPLATE_V2 else repair
+
+    def _by_path(self, binary: str) -> Repair | None:
+        """The unit's PATH, where K3s knows it and none of the places that go before it has a program."""
+        programs = value_or(self.programs, RuntimePrograms())
+        if not isinstance(self.units, Known) or not searches_path(self.k3s_version):
+            return None
+        if self.is_searched(RuntimeProgram(binary, True)) or programs.first_in(FIRST):
+            return None
+        return path_repair(binary, self.units.value.current.name, self._unit_path.directories)
 
     @property
-    def by_dropin(self) -> bool:
-        """Whether a drop-in can be used, which goes before K3s's own entry."""
-        return self.repair is not None and self.repair.kind == "dropin"
+    def overrides(self) -> bool:
+        """Whether the repair goes before what K3s finds by itself."""
+        return self.repair is not None and self.repair.kind != "template"
 
     def has(self, repair: Repair) -> bool:
         """Whether the file is there already, as it would be written."""
-        file = self._files.at(repair.path)
+        file = self._at(repair.path)
         return file is not None and file.content == repair.content
 
     def rewrites(self, path: str) -> bool:
@@ -206,18 +206,8 @@ class Situation:
 
     def is_foreign(self, repair: Repair) -> bool:
         """Whether the place is taken by somebody else's file."""
-        file = self._files.at(repair.path)
+        file = self._at(repair.path)
         return file is not None and not is_ours(file.content)
-
-    def broken_dropin(self, words: LogFailure | None) -> str:
-        """The drop-in at fault: as containerd says, else the first that does not parse; "" where none."""
-        if words is not None and posixpath.dirname(words.file) in (DROPINS_V3, DROPINS_V2):
-            return words.file
-        for directory in (DROPINS_V3, DROPINS_V2):
-            for file in self._files.below(directory):
-                if isinstance(read_toml(file.content or b"", lenient=False), Broken):
-                    return file.path
-        return ""
 
     @property
     def fault(self) -> str:
@@ -233,19 +223,27 @@ class Situation:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file of the containerd directories that was read."""
-        return tuple(self._files.files)
+        return tuple(self.directory.files)
 
     @property
-    def _files(self) -> ContainerdFiles:
+    def directory(self) -> ContainerdFiles:
+        """K3s's containerd directory, empty where it could not be read."""
         return value_or(self.files, ContainerdFiles({}))
+
+    @property
+    def _unit_path(self) -> UnitPath:
+        return value_or(self.unit_path, UnitPath())
+
+    def _at(self, path: str) -> FileFound | None:
+        return self.directory.at(path) or self._unit_path.files.get(path)
 
     @cached_property
     def _searched(self) -> tuple[str, ...]:
-        return search_list(self.k3s_version, value_or(self.unit_path, ()))
+        return search_list(self.k3s_version, self._unit_path.directories)
 
     @property
     def _started_at(self) -> float:
         """When K3s started last: it renders the file at every start."""
-        rendered = self._files.at(CONFIG)
+        rendered = self.directory.at(CONFIG)
         journal = self.journal.value if isinstance(self.journal, Known) else K3sJournal()
         return max(rendered.mtime if rendered else 0, journal.started_at or 0)

@@ -13,6 +13,7 @@ from gpu_wizard.facts.containerd import (
     LoadedRuntime,
     LogFailure,
     RuntimePrograms,
+    UnitPath,
 )
 from gpu_wizard.facts.containerd_faults import (
     OF_CONTAINERD,
@@ -49,9 +50,9 @@ from gpu_wizard.model.version import Version
 RESTART = ("runtime.restart-needed", "runtime.binary-moved")
 FORESEEN = ("runtime.join-first", "runtime.toolkit-first")
 """What comes first brings the program; then K3s has to search for it once more."""
-WRITE = ("runtime.dropin-needed", "runtime.template-needed")
+WRITE = ("runtime.dropin-needed", "runtime.template-needed", "runtime.path-needed")
 STEADY_SECONDS = 3.0
-"""A broken configuration ends containerd within a second of the start: K3s as recorded (04-containerd/06, 09)."""
+"""A broken configuration ends containerd within a second: K3s as recorded (04-containerd/06, 09)."""
 
 
 @facts
@@ -65,7 +66,7 @@ class RuntimeFacts:
     config: Fact[K3sConfig] = asks(K3S_CONFIG)
     files: Fact[ContainerdFiles] = asks(FILES)
     programs: Fact[RuntimePrograms] = asks(PROGRAMS)
-    unit_path: Fact[tuple[str, ...]] = asks(UNIT_PATH)
+    unit_path: Fact[UnitPath] = asks(UNIT_PATH)
     loaded: Fact[CriInfo] = asks(CRICTL_INFO)
     last_words: Fact[LogFailure] = asks(LAST_WORDS)
     node: Fact[NodeObject] = asks(NODE)
@@ -112,6 +113,7 @@ def situation_of(facts: RuntimeFacts, wanted: str) -> Situation:
         node=facts.node,
         journal=facts.journal,
         config=facts.config,
+        units=facts.units,
         wanted=wanted,
     )
 
@@ -145,9 +147,12 @@ class _Judge:
             return blocked(
                 "runtime.type-wrong", type=nvidia.type or "?", path=situation.origin.path
             )
-        wanted = situation.wanted
-        if wanted and nvidia.binary != wanted and situation.by_dropin:
-            return self._repaired_by_file(wanted)
+        if (wanted := situation.wanted) and nvidia.binary != wanted:
+            first = situation.program is not None and situation.is_searched(situation.program)
+            if first and not situation.restarted_since_files:
+                return needed("runtime.restart-needed", path=wanted)
+            if situation.overrides:
+                return self._repaired_by_file(wanted)
         notes = runtime_notes(situation, nvidia)
         return done("runtime.ready", *notes, binary=nvidia.binary, version=situation.containerd)
 
@@ -286,15 +291,10 @@ class _Judge:
             if situation.template:
                 return blocked("runtime.template-foreign", path=situation.template, binary=binary)
             return blocked("runtime.no-safe-repair", binary=binary, version=situation.containerd)
+        if situation.has(repair) and not situation.restarted_since_files:
+            return needed("runtime.restart-needed", path=binary)
         if situation.has(repair):
-            if not situation.restarted_since_files:
-                return needed("runtime.restart-needed", path=binary)
             return blocked("runtime.still-missing", path=repair.path)
         if situation.is_foreign(repair):
-            code = (
-                "runtime.template-foreign"
-                if repair.kind == "template"
-                else "runtime.dropin-foreign"
-            )
-            return blocked(code, path=repair.path, binary=binary)
+            return blocked(f"runtime.{repair.kind}-foreign", path=repair.path, binary=binary)
         return needed(f"runtime.{repair.kind}-needed", path=repair.path, binary=binary)

@@ -61,6 +61,7 @@ def situation(config: bytes, *more: FileFound, programs: tuple[str, ...] = (NVID
         ABSENT,
         ABSENT,
         ABSENT,
+        ABSENT,
     )
 
 
@@ -168,9 +169,13 @@ def test_redacted_values_do_not_break_the_file() -> None:
 
 def test_unit_path() -> None:
     text = b'# PATH=/no\nexport PATH="/opt/x:/usr/bin"\n'
-    assert containerd.parse_unit_path(
-        FilesFound((found("/etc/default/k3s-agent", text),))
-    ) == Known(("/opt/x", "/usr/bin"))
+    file = found("/etc/default/k3s-agent", text)
+    there = {file.path: file}
+    wanted = containerd.UnitPath(("/opt/x", "/usr/bin"), there)
+    assert containerd.parse_unit_path(FilesFound((file,))) == Known(wanted)
+    other = found(file.path, b"HTTP_PROXY=x\n")
+    nothing = containerd.UnitPath((), {file.path: other})
+    assert containerd.parse_unit_path(FilesFound((other,))) == Known(nothing)
     assert containerd.parse_unit_path(FilesFound(())) == ABSENT
 
 

@@ -81,6 +81,11 @@ def plans() -> Iterator[tuple[str, Plan]]:
     yield from (("toolkit", plan) for plan in _toolkit())
     for row in test_runtime.CASES:
         yield "runtime", test_runtime.STAGE.plan(row[1], test_runtime.SPEC)
+    chosen = replace(
+        test_runtime.GOOD,
+        programs=test_runtime.programs(test_runtime.USR_BIN, test_runtime.ELSEWHERE),
+    )
+    yield "runtime", test_runtime.STAGE.plan(chosen, test_runtime.wanting(test_runtime.ELSEWHERE))
     yield from _cluster()
 
 

@@ -182,7 +182,9 @@ def _assigned(argv: tuple[str, ...]) -> list[str]:
 def test_every_line_of_the_containerd_repairs() -> None:
     plans = [STAGE.plan(MISSING, SPEC)]
     plans += [plan for name, plan in representative.plans() if name == "runtime"]
-    contents = [getattr(step.action, "content", None) for plan in plans for step in plan]
+    # The PATH of a unit is no TOML; its step says what it is.
+    written = [step for plan in plans for step in plan if step.id != "runtime.write-path"]
+    contents = [getattr(step.action, "content", None) for step in written]
     lines = {
         line.strip()
         for text in contents

@@ -27,7 +27,7 @@ def assert_no_worse(bed: Bed, machine: Machine) -> None:
     assert machine.run("k3s crictl info").status == 0
 
 
-def test_toolkit_in_odd_place_ends_in_a_runtime_that_is_what_is_said(
+def test_toolkit_in_odd_place_that_the_user_names_goes_before_the_packages(
     bed: Bed, fresh: Machine, wizard: Wizard
 ) -> None:
     join(bed, fresh)
@@ -37,9 +37,9 @@ def test_toolkit_in_odd_place_ends_in_a_runtime_that_is_what_is_said(
     run = wizard.auto(wizard.write_setup([fresh], stages={"runtime": {"binary": program}}))
 
     assert proved(run), repr(run)
-    told = run.assessments()["runtime"]["params"]["binary"]
-    assert f'BinaryName = "{told}"' in fresh.sh(f"cat {CONTAINERD}/config.toml")
-    fresh.sh(f"test -x {told}")
+    assert run.assessments()["runtime"]["params"]["binary"] == program
+    assert f'BinaryName = "{program}"' in fresh.sh(f"cat {CONTAINERD}/config.toml")
+    fresh.sh("test -x /usr/bin/nvidia-container-runtime")
     assert run.err == ""
 
 

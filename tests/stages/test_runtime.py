@@ -19,6 +19,7 @@ from gpu_wizard.facts.containerd import (
     LogFailure,
     RuntimeProgram,
     RuntimePrograms,
+    UnitPath,
 )
 from gpu_wizard.facts.identity import K3sConfig
 from gpu_wizard.facts.k3s_journal import Cause, K3sJournal
@@ -162,7 +163,7 @@ CASES: list[tuple[str, RuntimeFacts, str, str]] = [
     ("unit stopped", replace(GOOD, units=units(active="inactive")), "waiting", "runtime.unit-stopped"),
     ("outside the search list, 1.34.3", replace(MISSING, programs=programs(ELSEWHERE)), "needed", "runtime.template-needed"),
     ("outside the search list, 1.36", replace(NEW_K3S, programs=programs(ELSEWHERE)), "needed", "runtime.dropin-needed"),
-    ("in the unit's PATH", replace(MISSING, programs=programs(ELSEWHERE, since=STARTED + 9), unit_path=Known(("/opt/nvidia/bin",))), "needed", "runtime.restart-needed"),
+    ("in the unit's PATH", replace(MISSING, programs=programs(ELSEWHERE, since=STARTED + 9), unit_path=Known(UnitPath(("/opt/nvidia/bin",)))), "needed", "runtime.restart-needed"),
     ("containerd 1.7", replace(MISSING, programs=programs(ELSEWHERE), node=node("containerd://1.7.23-k3s2")), "blocked", "runtime.no-safe-repair"),
     ("hiding template", replace(MISSING, files=files(template=PLAIN_134)), "blocked", "runtime.template-hides"),
     ("foreign template, program outside", replace(MISSING, files=files(template=GUARDED), programs=programs(ELSEWHERE)), "blocked", "runtime.template-foreign"),
@@ -350,9 +351,51 @@ def test_a_program_of_the_users_choice() -> None:
     spec = wanting(ELSEWHERE)
     assert STAGE.assess(MISSING, spec).code == "runtime.option-missing"
     both = programs(USR_BIN, ELSEWHERE)
-    assert STAGE.assess(replace(GOOD, programs=both), spec).notes[0].code == "runtime.other-binary"
     new = replace(NEW_K3S, programs=both, loaded=loaded(USR_BIN))
     assert STAGE.assess(new, spec).code == "runtime.dropin-needed"
+
+
+def test_a_program_of_the_users_choice_goes_before_k3ss_own_by_a_path() -> None:
+    """Source: K3s v1.34.3 as recorded (04-containerd/05): drop-ins are not read, PATH in /etc/default is."""
+    spec = wanting(ELSEWHERE)
+    facts = replace(GOOD, programs=programs(USR_BIN, ELSEWHERE))
+    assert STAGE.assess(facts, spec).code == "runtime.path-needed"
+    write, again = STAGE.plan(facts, spec)
+    assert isinstance(write.action, PutFile)
+    assert write.action.path == "/etc/default/k3s-agent"
+    assert write.action.content == (
+        b"# Written by gpu-wizard.\n"
+        b"PATH=/opt/nvidia/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+    )
+    assert (write.revert, again.id) == (True, "runtime.restart")
+
+    def given(text: str, mtime: int) -> RuntimeFacts:
+        there = file("/etc/default/k3s-agent", text, mtime)
+        directories = ("/opt/nvidia/bin", "/usr/bin") if "/opt" in text else ()
+        return replace(facts, unit_path=Known(UnitPath(directories, {there.path: there})))
+
+    ours = write.action.content.decode()
+    assert STAGE.assess(given(ours, NOW - 50), spec).code == "runtime.restart-needed"
+    tried = STAGE.assess(given(ours, STARTED - 50), spec)
+    assert (tried.state, tried.notes[0].code) == ("done", "runtime.other-binary")
+    running = replace(given(ours, STARTED - 50), loaded=loaded(ELSEWHERE))
+    assert STAGE.assess(running, spec).notes == ()
+    foreign = STAGE.assess(given("HTTP_PROXY=x\n", STARTED - 50), spec)
+    assert (foreign.state, foreign.code) == ("blocked", "runtime.path-foreign")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"k3s": Known(Version("v1.28.9+k3s1"))},
+        {"programs": programs(USR_BIN, ELSEWHERE, f"/usr/local/nvidia/toolkit/{PROGRAM}")},
+    ],
+    ids=["a K3s that does not search PATH", "a place that goes before PATH"],
+)
+def test_no_path_where_it_would_not_help(more: dict[str, Any]) -> None:
+    facts = replace(GOOD, programs=programs(USR_BIN, ELSEWHERE))
+    assessment = STAGE.assess(replace(facts, **more), wanting(ELSEWHERE))
+    assert (assessment.state, assessment.notes[0].code) == ("done", "runtime.other-binary")
 
 
 def test_unreadable_cluster_does_not_matter() -> None:
