@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 
 from gpu_wizard.lab.ports import User
+from gpu_wizard.lab.streams import Input
 from gpu_wizard.lab.view import FileView
 
 FIRST_PID = 20_011
@@ -31,6 +32,8 @@ class Process:
     terminal: str = "?"
     echo: Callable[[bool], None] | None = None
     """Switches what its terminal shows of the keys on and off; None: it has no terminal."""
+    keys: Input | None = None
+    """What is typed on its terminal, whatever its standard input is; None: it has no terminal."""
     started: float = field(default_factory=time.time)
     task: asyncio.Task[int] | None = None
     killed: int | None = None
@@ -75,6 +78,7 @@ class ProcessTable:
             view=view,
             terminal=parent.terminal if parent else "?",
             echo=parent.echo if parent else None,
+            keys=parent.keys if parent else None,
             ignored=set(parent.ignored) if parent else set(),
         )
         self._processes[pid] = process

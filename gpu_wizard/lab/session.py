@@ -115,6 +115,7 @@ class Session(asyncssh.SSHServerSession[Any]):
         if self.terminal is not None:
             process.terminal = f"pts/{process.pid % 10}"
             process.echo = self._channel.set_echo
+            process.keys = self.feed.input
             environment["TERM"] = self.terminal
         environment["SSH_CONNECTION"] = "127.0.0.1 50000 127.0.0.1 22"
         streams = Streams(self.feed.input, self._out, self._err)

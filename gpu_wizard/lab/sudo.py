@@ -95,7 +95,7 @@ class _Sudo:
         return await self.asked()
 
     async def asked(self) -> bool:
-        """Ask up to three times, a line of standard input each."""
+        """Ask up to three times, a line each."""
         user = self.run.user
         prompt = self.prompt()
         await self.lectured()
@@ -115,12 +115,13 @@ class _Sudo:
         return False
 
     async def answered(self, prompt: bytes) -> bytes:
-        """Prompt for a line of standard input, unseen where it is a terminal."""
+        """Prompt for a line: of the terminal, unseen, whatever standard input is; by -S of standard input."""
         echo = self.run.process.echo or (lambda shown: None)
+        keys = None if "-S" in self.given else self.run.process.keys
         echo(False)
         try:
             await self.run.err(prompt)
-            return await self.run.streams.input.line()
+            return await (keys or self.run.streams.input).line()
         finally:
             echo(True)
 

@@ -1,4 +1,4 @@
-"""Every setting of containerd that check-config judges or K3s renders is told of, and no other."""
+"""What the pages say beside the program's own plans agrees with it: containerd's settings, drivers' commands."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gpu_wizard.facts import containerd_schema
-from gpu_wizard.knowledge.store import table
+import pytest
+
+from gpu_wizard.facts import containerd_schema, driver_commands
+from gpu_wizard.facts.identity import OsRelease
+from gpu_wizard.facts.pci import PciCard
+from gpu_wizard.knowledge.store import document, table
 
 RENDERED = Path(__file__).parents[1] / "recorded" / "k3s-containerd"
 NAMES = {"runhcs-wcow-process", "runc", "nvidia", "cri", "nvidia-experimental"}
@@ -50,3 +54,20 @@ def test_every_setting_in_both_directions() -> None:
     assert len(judged) > 150
     assert (judged | rendered) - told("config-toml") - told("containerd-config") - NAMES == set()
     assert told("containerd-config") - judged - rendered - OTHERS == set()
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        OsRelease("ubuntu", "24.04", ("debian",), "Ubuntu 24.04"),
+        OsRelease("debian", "13", (), "Debian 13"),
+        OsRelease("rocky", "9.6", ("rhel", "fedora"), "Rocky Linux 9.6"),
+    ],
+    ids=lambda system: system.id,
+)
+def test_the_driver_page_installs_as_the_program_advises(system: OsRelease) -> None:
+    shown = [block.get("run", "").strip() for block in document("pages", "driver")["block"]]  # type: ignore[index]  # there is such a page
+    from_turing = (PciCard("0000:01:00.0", 0x2330),)
+    advised = driver_commands.driver_commands(system, from_turing, False, "x86_64")
+    assert "\n".join(advised) in shown
+    assert system.id != "debian" or "\n".join(driver_commands.nouveau_commands(system)) in shown

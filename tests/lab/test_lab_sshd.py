@@ -216,6 +216,21 @@ async def test_a_password_typed_for_sudo_is_not_seen() -> None:
         assert "echo seen" in await asyncio.wait_for(process.stdout.read(), 10)
 
 
+async def test_sudo_asks_on_the_terminal_though_its_input_is_something_else() -> None:
+    async with served() as (server, computer), logged_in(server) as connection:
+        process = await connection.create_process(term_type="xterm")
+        process.stdin.write("sudo tee /tmp/a > /dev/null <<'EOF'\nfirst\nsecond\nEOF\n")
+        await asyncio.wait_for(process.stdout.readuntil("password for anna: "), 10)
+        process.stdin.write("correct horse\n")
+        await asyncio.wait_for(process.stdout.readuntil("$ "), 10)
+        process.stdin.write("echo third | sudo -k tee /tmp/b > /dev/null\n")
+        await asyncio.wait_for(process.stdout.readuntil("password for anna: "), 10)
+        process.stdin.write("correct horse\nexit\n")
+        await asyncio.wait_for(process.stdout.read(), 10)
+        assert computer.files.read("/tmp/a") == b"first\nsecond\n"
+        assert computer.files.read("/tmp/b") == b"third\n"
+
+
 async def test_the_bashrc_is_read_first_and_what_it_prints_is_seen() -> None:
     async with served() as (server, computer), logged_in(server) as connection:
         computer.files.write("/home/anna/.bashrc", b"echo from bashrc\nX=set\n", owner="anna")
