@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .authority import issue, new_authority
 from .bed import SERVER, SERVER_URL, Bed, install_k3s
+from .hands import join
 from .machine import Machine
 from .network import GATEWAY
 from .web import serve
@@ -18,6 +19,7 @@ from .wizard import Run, Wizard
 TOKEN_FILE = "/etc/rancher/k3s/t"
 CONFIG = "/etc/rancher/k3s/config.yaml.d/50-x.yaml"
 FUTURE_PORT = 8443
+HOLDER = "holder"
 
 # Not the product's copies of what it replaced: a start that failed after the certificates were fetched is
 # trapped by them at its next start, and the product takes them away to see what lies beneath.
@@ -147,6 +149,11 @@ def leave_stale_password(bed: Bed, machine: Machine) -> None:
     bed.apply(manifest)
 
 
+def join_holder(bed: Bed, _machine: Machine) -> None:
+    """Another machine, a member and alive, bears the name that this one is told to take."""
+    join(bed, bed.add(HOLDER))
+
+
 ATTEMPTS: dict[str, Attempt] = {
     "wrong-password": Attempt("01", "token-rejected", lambda t: f"K10{t.hash}::node:{'0' * 32}"),
     "other-user": Attempt("02", "token-rejected", lambda t: f"K10{t.hash}::server:{'0' * 32}"),
@@ -182,6 +189,9 @@ ATTEMPTS: dict[str, Attempt] = {
         "29", "label-refused", config="node-label: [node-role.kubernetes.io/gpu=true]"
     ),
     "label-value": Attempt("30", "label-invalid", config='node-label: ["lab=a b"]'),
+    "duplicate-name": Attempt(
+        "31", "name-taken", config=f"node-name: {HOLDER}", prepare=join_holder
+    ),
     "no-runtime": Attempt("32", "default-runtime-missing", config="default-runtime: nvidia"),
     "kubelet-flag": Attempt("33", "kubelet-flag-unknown", config="kubelet-arg: [no-such-flag=1]"),
     "cgroup-v1": Attempt("34", "agent", cured=True),

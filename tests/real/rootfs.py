@@ -97,7 +97,7 @@ def _furnish(debian: Path, root: Path) -> None:
         systemctl enable bed-prepare.service
         systemctl mask systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer
         mkdir -p /opt/cni && ln -s /usr/lib/cni /opt/cni/bin
-        rm -f /etc/ssh/ssh_host_*
+        rm -f /etc/ssh/ssh_host_* /var/lib/dbus/machine-id
     """
     subprocess.run(["chroot", str(root), "sh", "-euc", script], check=True, capture_output=True)
 

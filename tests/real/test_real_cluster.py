@@ -181,6 +181,50 @@ def test_user_who_may_only_look_is_told_what_is_missing(
     assert bed.get("daemonsets", "-A")["items"] == []
 
 
+def test_node_of_another_host_is_not_taken_for_this_one(
+    bed: Bed, fresh: Machine, wizard: Wizard
+) -> None:
+    """A setup file that names the wrong machine: K3s runs there, and that Node is another's."""
+    join(bed, fresh)
+    before = bed.get("node", "gpu1")["metadata"]["labels"]
+
+    run = wizard.auto(
+        wizard.write_setup([bed.server], stages={"join": {"node_name": "gpu1"}}), seconds=120
+    )
+
+    run.expect(1)
+    assert run.assessments()["join"]["code"] == "join.node-is-other-host", repr(run)
+    assert run.of("step-started") == []
+    assert bed.get("node", "gpu1")["metadata"]["labels"] == before
+
+
+def test_sharing_that_was_set_up_by_hand_multiplies_and_is_proved(
+    bed: Bed, ready: Machine, wizard: Wizard
+) -> None:
+    """Time-slicing by NVIDIA's own ConfigMap: four replicas of one card."""
+    sharing = {"timeSlicing": {"resources": [{"name": "nvidia.com/gpu", "replicas": 4}]}}
+    config = json.dumps({"version": "v1", "sharing": sharing})
+    made = daemonset()
+    spec = made["spec"]["template"]["spec"]
+    spec["volumes"].append({"name": "config", "configMap": {"name": "sharing"}})
+    (container,) = spec["containers"]
+    container["volumeMounts"].append({"name": "config", "mountPath": "/config"})
+    container["env"].append({"name": "CONFIG_FILE", "value": "/config/config.yaml"})
+    configmap = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "sharing", "namespace": "kube-system"},
+        "data": {"config.yaml": config},
+    }
+    bed.apply(configmap, made)
+
+    run = wizard.auto(wizard.write_setup([ready]))
+
+    run.expect(0)
+    assert bed.allocatable("gpu1") == 4
+    assert run.assessments()["proof"]["code"] == "proof.proved"
+
+
 def test_second_node_joins_while_the_first_computes(
     bed: Bed, ready: Machine, wizard: Wizard
 ) -> None:

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from .bed import SERVER_CONFIG, Bed, install_k3s, until
-from .hands import install_toolkit, join, phase, pod, restart
+from .hands import Object, install_toolkit, join, phase, pod, restart
 from .machine import Machine
-from .wizard import Wizard
+from .wizard import Wizard, run_and_strike
 
 
 def succeeded(bed: Bed, name: str) -> bool:
@@ -80,6 +80,41 @@ def test_pod_without_class_and_class_without_request_are_as_recorded(
         until(f"{name} ended", partial(succeeded, bed, name))
     assert "GPU-" not in bed.kubectl("logs", "asks-without-class")
     assert "GPU 0: " in bed.kubectl("logs", "class-without-request")
+
+
+def test_admission_that_failed_is_cured_by_a_second_try(
+    bed: Bed, proved: Machine, wizard: Wizard
+) -> None:
+    """As after a restart: the Node says 1, no plugin has registered, the pod is refused (k3s-h100, 4)."""
+    plugin, scheduler = "[n]vidia-device-plugin", "[k]ube-scheduler"
+    bed.server.sh(f"pkill -STOP -f {scheduler}")
+
+    def strike() -> None:
+        """Between the test pod's making and its node: the agent starts anew, and its plugin is late."""
+        proved.sh(f"pkill -STOP -f {plugin}; systemctl stop k3s-agent")
+        bed.server.sh(f"pkill -CONT -f {scheduler}")
+        until("the pod has a node", lambda: bool(asking_pods(bed)[0]["spec"].get("nodeName")))
+        proved.sh("systemctl start k3s-agent")
+        until("it is refused", lambda: asking_pods(bed)[0]["status"]["phase"] == "Failed")
+        proved.sh(f"pkill -CONT -f {plugin}")
+
+    try:
+        setup = str(wizard.write_setup([proved]))
+        run = run_and_strike(wizard, setup, ("step-finished", "proof"), strike, "--prove")
+    finally:
+        bed.server.run(f"pkill -CONT -f {scheduler}")
+
+    run.expect(0)
+    codes = [event["code"] for event in run.of("stage-assessed") if event["stage"] == "proof"]
+    assert "proof.try-again" in codes, repr(run)
+    assert codes[-1] == "proof.proved"
+    until("its pods are gone", lambda: not asking_pods(bed))
+
+
+def asking_pods(bed: Bed) -> list[Object]:
+    """Those that ask for a card, of the run in hand."""
+    found: list[Object] = bed.get("pods", "-l", "gpu-wizard/part=proof")["items"]
+    return found
 
 
 def test_card_that_falls_off_the_bus_is_named(bed: Bed, proved: Machine, wizard: Wizard) -> None:

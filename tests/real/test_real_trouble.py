@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +12,7 @@ from . import network
 from .bed import Bed, until
 from .hands import install_toolkit, join, restart
 from .machine import Machine
-from .wizard import Run, Wizard
+from .wizard import Wizard, run_and_strike
 
 SLOW_TO_STOP = """[Unit]
 After=ssh.service
@@ -23,38 +22,6 @@ RemainAfterExit=yes
 ExecStart=/bin/true
 ExecStop=/bin/sleep 4
 """
-
-
-def run_and_strike(
-    wizard: Wizard, setup: str, at: tuple[str, str], strike: Callable[[], object]
-) -> Run:
-    """A run; when an event of that type and stage comes, something happens."""
-    lines: list[str] = []
-    struck = threading.Event()
-    with wizard.start("--auto", setup, "--json") as process:
-
-        def read() -> None:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                event = json.loads(line)
-                if not struck.is_set() and (event["type"], event.get("stage")) == at:
-                    struck.set()
-                    strike()
-
-        reader = threading.Thread(target=read, daemon=True)
-        reader.start()
-        try:
-            process.wait(240)
-        finally:
-            process.kill()
-            reader.join(10)
-        assert process.stderr is not None
-        err = process.stderr.read()
-    events = tuple(event for event in map(json.loads, lines) if event["type"] != "version")
-    run = Run(process.returncode, "".join(lines), err, events)
-    assert struck.is_set(), repr(run)
-    return run
 
 
 def test_reboot_in_the_middle_is_sat_out(bed: Bed, fresh: Machine, wizard: Wizard) -> None:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,42 @@ class Wizard:
     def auto(self, setup: Path, *arguments: str, seconds: float = 300) -> Run:
         """`--auto` on a setup file, events as JSON."""
         return self.run("--auto", str(setup), "--json", *arguments, seconds=seconds)
+
+
+def run_and_strike(
+    wizard: Wizard,
+    setup: str,
+    at: tuple[str, str],
+    strike: Callable[[], object],
+    *arguments: str,
+) -> Run:
+    """A run; when an event of that type and stage comes, something happens."""
+    lines: list[str] = []
+    struck = threading.Event()
+    with wizard.start("--auto", setup, "--json", *arguments) as process:
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                event = json.loads(line)
+                if not struck.is_set() and (event["type"], event.get("stage")) == at:
+                    struck.set()
+                    strike()
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            process.wait(240)
+        finally:
+            process.kill()
+            reader.join(10)
+        assert process.stderr is not None
+        err = process.stderr.read()
+    events = tuple(event for event in map(json.loads, lines) if event["type"] != "version")
+    run = Run(process.returncode, "".join(lines), err, events)
+    assert struck.is_set(), repr(run)
+    return run
 
 
 def _toml(value: object) -> str:
