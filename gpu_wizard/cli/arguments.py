@@ -117,7 +117,11 @@ def _demo(commands: Commands) -> None:
 
 
 def _gpu(commands: Commands) -> None:
-    gpu = commands.add_parser("gpu", help="the cards of one machine, live; changes nothing")
+    gpu = commands.add_parser(
+        "gpu",
+        help="the cards of one machine, live; changes nothing",
+        description="On a terminal a screen with graphs, else a table for each sample. Changes nothing.",
+    )
     gpu.add_argument(
         "target", nargs="?", default="local", help="[user@]host[:port]; default: this machine"
     )
@@ -127,6 +131,11 @@ def _gpu(commands: Commands) -> None:
     gpu.add_argument(
         "--count", metavar="N", type=int, default=0, help="end after N samples (default: 0, never)"
     )
+    gpu.add_argument("--once", action="store_true", help="one sample, as a table")
+    gpu.add_argument(
+        "--plain", action="store_true", help="a table for each sample, also on a terminal"
+    )
+    gpu.add_argument("--ascii", action="store_true", help="draw the screen in ASCII alone")
     gpu.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     gpu.add_argument(
         "--control-plane",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import socket
 import sys
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -44,7 +46,9 @@ def gpu(arguments: argparse.Namespace) -> Exit:
             f"--every must be at least {SHORTEST_SECONDS} s, and --count not below zero.",
             next_step="See: gpu-wizard gpu --help",
         )
-    return asyncio.run(_watch(arguments))
+    if arguments.ascii and not _is_screen(arguments):
+        raise InputError("gpu-usage", "--ascii goes with the screen, on a terminal.")
+    return asyncio.run(_look(arguments))
 
 
 async def connect_machine(
@@ -70,23 +74,54 @@ def _no_local(_sudo: Secret | None, _ask: object) -> HostReader:
     raise TypeError("this machine is no remote one")
 
 
-async def _watch(arguments: argparse.Namespace) -> Exit:
-    face = (
-        GpuJson(sys.stdout, __version__) if arguments.json else GpuTable(sys.stdout, arguments.lang)
-    )
+def _is_screen(arguments: argparse.Namespace) -> bool:
+    """Whether live panels are wanted: somebody sits at a terminal, and asked for nothing else."""
+    if arguments.json or arguments.plain or arguments.once or arguments.count:
+        return False
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+async def _look(arguments: argparse.Namespace) -> Exit:
     async with AsyncExitStack() as stack:
         machine = await connect_machine(HostEntry(arguments.target), READERS)
         stack.push_async_callback(machine.host.close)
         cluster = await _cluster(arguments, stack)
         watch = GpuWatch(machine.source, machine.host, cluster)
-        shown = 0
-        samples = await stack.enter_async_context(aclosing(watch.watch(arguments.every)))
+        await (_panels if _is_screen(arguments) else _stream)(arguments, watch)
+    return Exit.DONE
+
+
+async def _panels(arguments: argparse.Namespace, watch: GpuWatch) -> None:
+    from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
+    from gpu_wizard.faces.tui.live_cards import LiveCards
+    from gpu_wizard.faces.tui.look import Look
+    from gpu_wizard.faces.tui.watching.cards import CardsApp
+
+    app = CardsApp(
+        socket.gethostname() if arguments.target == LOCAL else arguments.target,
+        watch,
+        LiveCards(every_seconds=arguments.every),
+        language=arguments.lang,
+        look=Look(ascii_only=wants_ascii(arguments.ascii)),
+        plain="NO_COLOR" in os.environ,
+        few_colours=has_few_colours(),
+    )
+    await app.run_async()
+    if app.failure is not None:
+        raise app.failure
+
+
+async def _stream(arguments: argparse.Namespace, watch: GpuWatch) -> None:
+    face = (
+        GpuJson(sys.stdout, __version__) if arguments.json else GpuTable(sys.stdout, arguments.lang)
+    )
+    left = 1 if arguments.once else arguments.count
+    async with aclosing(watch.watch(arguments.every)) as samples:
         async for watched in samples:
             face.show(watched)
-            shown += 1
-            if shown == arguments.count:
+            left -= 1
+            if left == 0:
                 break
-    return Exit.DONE
 
 
 async def _cluster(arguments: argparse.Namespace, stack: AsyncExitStack) -> ClusterReader | None:

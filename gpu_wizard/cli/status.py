@@ -45,7 +45,7 @@ def exit_of(seen: Sequence[NodeSeen]) -> Exit:
 
 
 def _watched(setup: SetupFile, arguments: argparse.Namespace) -> Exit:
-    from gpu_wizard.cli.tui import has_few_colours, wants_ascii
+    from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
     from gpu_wizard.cli.watch import watch
 
     ascii_only, few_colours = wants_ascii(arguments.ascii), has_few_colours()

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
 from gpu_wizard.model.errors import InputError
 from gpu_wizard.model.setup_file import HostEntry, SetupFile
 
 if TYPE_CHECKING:
+    from gpu_wizard.engine.gpu_watch import CardSource
     from gpu_wizard.faces.tui.services import (
         Asker,
         Bundle,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     )
     from gpu_wizard.knowledge.texts import Language
     from gpu_wizard.model.events import SetupFinished
-    from gpu_wizard.model.ports import Face, TelemetrySource
+    from gpu_wizard.model.ports import Face
 
 
 def interactive(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
@@ -98,18 +100,6 @@ def practice(stack: contextlib.ExitStack) -> Callable[[], Awaitable[SetupFile]] 
     return lambda: asyncio.to_thread(start)
 
 
-def wants_ascii(asked: bool) -> bool:
-    """Whether the terminal has ASCII alone: asked for, the Linux console, or a locale without UTF-8."""
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return asked or os.environ.get("TERM") == "linux" or encoding != "utf8"
-
-
-def has_few_colours() -> bool:
-    """Whether the terminal has sixteen colours at most, as far as its name and COLORTERM tell."""
-    few = ("linux", "xterm", "xterm-16color", "screen", "tmux", "ansi", "vt100", "vt220")
-    return os.environ.get("TERM", "") in few and not os.environ.get("COLORTERM")
-
-
 def services() -> Services:
     """What the screens need of the outside."""
     from gpu_wizard.faces.tui.services import Services
@@ -171,7 +161,7 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
         return finished
 
 
-def telemetry(setup: SetupFile, node: str, asker: Asker) -> TelemetrySource:
+def telemetry(setup: SetupFile, node: str, asker: Asker) -> CardSource:
     """Samples of a node's cards over a connection of their own, while somebody watches."""
     from gpu_wizard.cli.tui_gpu import NodeTelemetry
 

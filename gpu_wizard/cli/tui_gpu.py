@@ -8,26 +8,25 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from gpu_wizard.cli.edges import Edges
 from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cluster.api import KubeReader
-from gpu_wizard.engine.gpu_watch import GpuWatch
+from gpu_wizard.engine.gpu_watch import GpuWatch, Watched
 from gpu_wizard.faces.tui.services import Asker
 from gpu_wizard.host.local import local_reader
 from gpu_wizard.host.ssh import connect_reader
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.ports import ClusterReader, HostReader
-from gpu_wizard.model.sample import Sample
 from gpu_wizard.model.setup_file import SetupFile
 
 
 class NodeTelemetry:
-    """A telemetry source for one node of a setup file; connects when the first sample is wanted."""
+    """The cards of one node of a setup file; connects when the first sample is wanted. See `CardSource`."""
 
     def __init__(self, setup: SetupFile, node: str, asker: Asker) -> None:
         """`asker`: who is asked for keys and passwords, where they are not known yet."""
         self._setup, self._asker = setup, asker
         self._entry = next(one.host for one in setup.nodes if one.name == node)
 
-    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
-        """Samples until closed. Raises: UnreachableError, TrustError, AccessError, InputError."""
+    async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
+        """See `CardSource.watch`."""
         edges: Edges[HostReader, ClusterReader] = Edges(
             connect_reader, local_reader, KubeReader, self._asker.trust, self._asker.secret
         )
@@ -36,9 +35,9 @@ class NodeTelemetry:
             stack.push_async_callback(machine.host.close)
             cluster = await self._cluster(edges, stack)
             watch = GpuWatch(machine.source, machine.host, cluster)
-            samples = await stack.enter_async_context(aclosing(watch.samples(every_seconds)))
-            async for sample in samples:
-                yield sample
+            samples = await stack.enter_async_context(aclosing(watch.watch(every_seconds)))
+            async for watched in samples:
+                yield watched
 
     async def _cluster(
         self, edges: Edges[HostReader, ClusterReader], stack: AsyncExitStack

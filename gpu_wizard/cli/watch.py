@@ -14,13 +14,12 @@ from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.reach import Reach, passwords
 from gpu_wizard.engine.fleet import Arrived, Fleet, NodeSeen
-from gpu_wizard.engine.gpu_watch import GpuWatch
+from gpu_wizard.engine.gpu_watch import CardSource, GpuWatch, Watched
 from gpu_wizard.engine.shared import BOUND_SECONDS
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.app import WatchApp
 from gpu_wizard.faces.tui.watching.view import Eyes
-from gpu_wizard.model.ports import ClusterReader, TelemetrySource
-from gpu_wizard.model.sample import Sample
+from gpu_wizard.model.ports import ClusterReader
 from gpu_wizard.model.setup_file import HostEntry, SetupFile
 from gpu_wizard.stages import LOOKED_AT
 
@@ -81,7 +80,7 @@ class Outlook:
         self.reach.renew()
         return await self.fleet.look(arrived)
 
-    def telemetry(self, node: str) -> TelemetrySource:
+    def telemetry(self, node: str) -> CardSource:
         """Samples of a node's cards."""
         entry = next(one.host for one in self._setup.nodes if one.name == node)
         return _Cards(entry, self._given.get(entry, NOTHING_GIVEN), self.reach.cluster)
@@ -93,20 +92,20 @@ class Outlook:
 
 
 class _Cards:
-    """A telemetry source: samples travel on a connection of their own, pods come from the common one."""
+    """A node's cards: samples travel on a connection of their own, pods come from the common one. See `CardSource`."""
 
     def __init__(self, entry: HostEntry, given: Given, cluster: ClusterReader | None) -> None:
         self._entry, self._given, self._cluster = entry, given, cluster
 
-    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
-        """Samples until closed. Raises: UnreachableError, TrustError, AccessError, InputError."""
+    async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
+        """See `CardSource.watch`."""
         edges = replace(READERS, ask=_nobody)
         machine = await connect_machine(self._entry, edges, self._given)
         try:
             watch = GpuWatch(machine.source, machine.host, self._cluster)
-            async with aclosing(watch.samples(every_seconds)) as samples:
-                async for sample in samples:
-                    yield sample
+            async with aclosing(watch.watch(every_seconds)) as samples:
+                async for watched in samples:
+                    yield watched
         finally:
             await machine.host.close()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
 from gpu_wizard.facts.attribution import PodUse, attribute, pod_uses
 from gpu_wizard.facts.exposure import CONTAINER_PIDS, devices_question, seen_cards
@@ -34,8 +34,18 @@ class Watched:
     node: str = ""
 
 
+class CardSource(Protocol):
+    """Where watched samples come from."""
+
+    def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
+        """Samples and what is to be said of them, until closed.
+
+        Raises: UnreachableError, TrustError, AccessError, InputError.
+        """
+
+
 class GpuWatch:
-    """A telemetry source with the pods of its node. It is a `TelemetrySource` itself.
+    """A telemetry source with the pods of its node: a `CardSource`.
 
     `host`, `cluster`: where the node and its pods are asked for, each PODS_SECONDS; None: names come from the
     machine alone.
@@ -53,12 +63,6 @@ class GpuWatch:
         self._node = ""
         self._pods: tuple[PodObject, ...] = ()
         self._seen: Mapping[str, frozenset[int]] = {}
-
-    async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
-        """Samples with their processes attributed. Raises: as the source."""
-        async with aclosing(self.watch(every_seconds)) as watched:
-            async for one in watched:
-                yield one.sample
 
     async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
         """Samples and what is to be said of them, until closed. Raises: as the source."""

@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from gpu_wizard.lab.serve import LabThread
+from tests.cli.terminal import Terminal
+from tests.cli.test_status_command import LOADED
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,51 @@ def test_json_with_a_kubeconfig_learns_the_node(home: Path) -> None:
     assert len(samples) == 30
     assert samples[-1]["node"] == "gpu1"
     assert samples[-1]["gpus"][0]["ecc_errors"] is None
+
+
+def test_a_terminal_shows_the_panels_and_q_ends_them(home: Path) -> None:
+    terminal = Terminal(["gpu", "gpu1", "--every", "0.5"], {"HOME": str(home)})
+    shown = terminal.until("NVIDIA RTX A6000")
+    assert "gpu-wizard  gpu1  GPU" in shown
+    assert "read-only" in shown
+    terminal.until("It can't tell")
+    assert terminal.end() == 0
+
+
+@pytest.mark.parametrize("option", ["--plain", "--once"])
+def test_a_terminal_prints_the_table_where_that_is_asked_for(home: Path, option: str) -> None:
+    arguments = ["gpu", "gpu1", option, *(["--count", "1"] if option == "--plain" else [])]
+    terminal = Terminal(arguments, {"HOME": str(home)})
+    shown = terminal.until("It can't tell")
+    assert "read-only" not in shown
+    terminal.child.expect(pexpect.EOF)
+    terminal.child.close()
+    assert terminal.child.exitstatus == 0
+
+
+def test_a_pipe_loads_no_screen(tmp_path: Path) -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADED, json.dumps(["gpu", "--once"])],
+        env={**os.environ, "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    code, modules = json.loads(loaded.stderr.splitlines()[-1])
+    assert code == 0
+    assert [name for name in ("textual", "rich", "kubernetes_asyncio") if name in modules] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("--every", "0"), "--every"), (("--count", "-1"), "--count"), (("--ascii",), "--ascii")],
+)
+def test_bad_usage_is_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    status, out, err = ran(tmp_path, "gpu1", *arguments)
+    assert (status, out) == (2, "")
+    assert said in err
 
 
 def test_an_unknown_machine_is_1_and_names_it(home: Path) -> None:

@@ -106,8 +106,8 @@ async def test_a_machine_without_python_is_read_through_its_nvidia_smi(tmp_path:
     async with lab("two-gpus", tmp_path) as (setup, _, _):
         machine = await connect_machine(setup.nodes[0].host, READERS)
         source = GpuWatch(machine.source, machine.host)
-        async with asyncio.timeout(60), aclosing(source.samples(0.1)) as samples:
-            one, two = await anext(samples), await anext(samples)
+        async with asyncio.timeout(60), aclosing(source.watch(0.1)) as samples:
+            one, two = (await anext(samples)).sample, (await anext(samples)).sample
         await machine.host.close()
     assert [gpu.name for gpu in one.gpus] == ["NVIDIA RTX A6000"] * 2
     assert (one.source, one.fallback, one.failure) == ("nvidia-smi", "no-python3", "")

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.events import SetupFinished
-from gpu_wizard.model.ports import Face, TelemetrySource
+from gpu_wizard.model.ports import Face
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import HostEntry, SetupFile
+
+if TYPE_CHECKING:
+    from gpu_wizard.engine.gpu_watch import CardSource
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Services:
     """A file that is there already is left alone."""
     practice: Callable[[], Awaitable[SetupFile]] | None = None
     """Starts the practice lab; None where its packages are not installed."""
-    telemetry: Callable[[SetupFile, str, Asker], TelemetrySource] | None = None
+    telemetry: Callable[[SetupFile, str, Asker], CardSource] | None = None
     """Samples of a node's cards, their processes with pods."""
     prepare: Callable[[], None] | None = None
     """Imports what is heavy, in a thread, once the first frame stands."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from gpu_wizard.engine.gpu_watch import Watched
+from gpu_wizard.facts.gpu_warnings import Warn
 from gpu_wizard.model.sample import GpuSample, Sample
 
 KEPT: Final = timedelta(minutes=60)
@@ -18,15 +20,20 @@ WINDOWS: Final = (1, 10, 60)
 
 @dataclass
 class History:
-    """What came so far. `failure`: why nothing comes, for a person; "" while it does."""
+    """What came so far. `failure`: why nothing comes, for a person; "" while it does.
+
+    `pods`: what is to be said of pods, as of the newest sample.
+    """
 
     samples: deque[tuple[datetime, Sample]] = field(default_factory=deque)
     failure: str = ""
+    pods: tuple[Warn, ...] = ()
 
-    def add(self, sample: Sample, now: datetime) -> None:
+    def add(self, watched: Watched, now: datetime) -> None:
         """Keep one more; those older than an hour go."""
         self.failure = ""
-        self.samples.append((now, sample))
+        self.pods = tuple(warn for warn in watched.warnings if "pod" in warn.params)
+        self.samples.append((now, watched.sample))
         while now - self.samples[0][0] > KEPT:
             self.samples.popleft()
 

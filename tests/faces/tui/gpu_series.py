@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gpu_wizard.engine.gpu_watch import Watched
 from gpu_wizard.faces.tui.telemetry_view import History
 from gpu_wizard.model.sample import GpuProcess, GpuSample, MigInstance, Sample
 
@@ -51,7 +52,7 @@ def recorded() -> list[Sample]:
 def _history(samples: list[Sample]) -> tuple[History, datetime]:
     history = History()
     for sample in samples:
-        history.add(sample, datetime.fromtimestamp(sample.at, UTC))
+        history.add(Watched(sample, ()), datetime.fromtimestamp(sample.at, UTC))
     return history, datetime.fromtimestamp(samples[-1].at, UTC)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from gpu_wizard.engine.gpu_watch import Watched
 from gpu_wizard.faces.tui.watching.board import BoardScreen
 from gpu_wizard.faces.tui.watching.node import NodeScreen
 from gpu_wizard.faces.tui.watching.sight import FOLD
@@ -125,12 +126,12 @@ class _Samples:
         def __init__(self, mine: _Samples, name: str) -> None:
             self._mine, self._name = mine, name
 
-        async def samples(self, every_seconds: float) -> AsyncGenerator[Sample, None]:
+        async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
             self._mine.open.append(self._name)
             try:
                 while not self._mine.fail:
                     card = GpuSample(0, "GPU-1", f"H200 of {self._name}", utilisation_percent=7)
-                    yield Sample(0.0, "nvml", "580.159.04", (card,))
+                    yield Watched(Sample(0.0, "nvml", "580.159.04", (card,)), ())
                     await asyncio.sleep(0.25)
                 raise UnreachableError("connection-lost", "The connection is gone.")
             finally:

@@ -96,7 +96,7 @@ async def test_nodes_are_shown_refreshed_on_open_connections_and_left_alone(
         await watch.pilot.press("g")
         screen = watch.app.screen
         assert isinstance(screen, NodeScreen)
-        await watch.until(lambda: screen.panel.history.latest is not None, "a sample")
+        await watch.until(lambda: screen.cards.history.latest is not None, "a sample")
         await watch.shows("A6000", "live")
         await watch.pilot.press("escape")
         requests = watch.lab.api.requests

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from textual.pilot import Pilot
 
 from gpu_wizard.engine.fleet import Arrived, NodeSeen
+from gpu_wizard.engine.gpu_watch import CardSource
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.app import WatchApp
 from gpu_wizard.faces.tui.watching.view import Eyes
@@ -17,7 +18,6 @@ from gpu_wizard.facts.overview import Overview, Owner
 from gpu_wizard.facts.versions import version_table
 from gpu_wizard.model.errors import UnreachableError
 from gpu_wizard.model.events import StageAssessed
-from gpu_wizard.model.ports import TelemetrySource
 from gpu_wizard.model.stage import Assessment, Found, blocked, done, needed, unknown, waiting
 from gpu_wizard.stages import LOOKED_AT
 
@@ -157,7 +157,7 @@ def watch_app(
     ascii_only: bool = False,
     plain: bool = False,
     clock: Clock | None = None,
-    telemetry: Callable[[str], TelemetrySource] | None = None,
+    telemetry: Callable[[str], CardSource] | None = None,
 ) -> WatchApp:
     """The watch over these looks, which come at `r` alone after the first."""
     return WatchApp(

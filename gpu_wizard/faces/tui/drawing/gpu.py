@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from rich.cells import cell_len
 
+from gpu_wizard.faces.tui.drawing.gpu_graph import graph
+from gpu_wizard.faces.tui.drawing.gpu_notes import pod_lines, source_lines, warn_lines
 from gpu_wizard.faces.tui.drawing.gpu_values import (
     celsius,
     gib,
@@ -39,18 +41,18 @@ from gpu_wizard.facts.gpu_warnings import warnings
 from gpu_wizard.knowledge.texts import next_step
 from gpu_wizard.model.sample import GpuSample, MigInstance, Sample
 
-_BLOCKS = " ▁▂▃▄▅▆▇█"
 _GRAPH_ROWS = 2
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What is shown: which card, how long a history, whether MIG instances are listed."""
+    """What is shown: which card, how long a history, whether MIG instances are listed; how often samples come."""
 
     history: History
     chosen: int = 0
     minutes: int = 1
     mig: bool = True
+    every_seconds: float = 1.0
 
 
 def panel_lines(panel: Panel, pen: Pen, rows: int) -> list[Line]:
@@ -68,7 +70,13 @@ def panel_lines(panel: Panel, pen: Pen, rows: int) -> list[Line]:
         blocks = [line for gpu in latest.gpus for line in [*_card(gpu, panel, pen), look.line("")]]
     else:
         blocks = _table(latest.gpus, panel, pen)
-    return [*blocks, *_processes(latest.gpus, panel, pen, rows - len(blocks))]
+    blocks += pod_lines(panel.history.pods, pen)
+    source = source_lines(latest, pen)
+    return [
+        *blocks,
+        *_processes(latest.gpus, panel, pen, rows - len(blocks) - len(source)),
+        *source,
+    ]
 
 
 def _failed(failure: str, pen: Pen) -> list[Line]:
@@ -139,32 +147,12 @@ def _graph_row(
     return [*lines, *more]
 
 
-def graph(series: Sequence[float | None], top: float, rows: int) -> list[str]:
-    """A graph of blocks, the scale from 0 to `top` always; nothing where no value came."""
-    drawn = []
-    for row in range(rows):
-        base = (rows - 1 - row) / rows
-        cells = []
-        for value in series:
-            if value is None:
-                cells.append(" ")
-                continue
-            part = min(1.0, max(0.0, value / top))
-            eighths = round((part - base) * rows * 8)
-            floor = 1 if row == rows - 1 else 0
-            cells.append(_BLOCKS[max(floor, min(8, eighths))])
-        drawn.append("".join(cells))
-    return drawn
-
-
 def _warned(gpu: GpuSample, pen: Pen) -> list[Line]:
     """What is worth a word about a card, a line each."""
     shown = Sample(0.0, "", None, (gpu,))
     lines: list[Line] = []
     for warn in warnings(shown):
-        style = {"error": ERROR, "warning": RISK, "notice": MUTED}[warn.level]
-        text = pen.words.of("note", warn.code, dict(warn.params))
-        lines += pen.look.wrapped(text, pen.width, style, "    ", "  ! ")
+        lines += warn_lines(warn, pen)
     return lines
 
 
@@ -297,4 +285,4 @@ def age_text(panel: Panel, pen: Pen) -> tuple[str, str]:
     if is_stale(panel, pen):
         age = elapsed(panel.history.age(pen.now).total_seconds())
         return words("gpu.stale", age=age), RISK
-    return words("gpu.live"), MUTED
+    return words("gpu.live", every=f"{panel.every_seconds:g}"), MUTED

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import ClassVar
@@ -12,19 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
-from gpu_wizard.faces.tui.drawing.gpu import Panel, age_text, panel_lines
+from gpu_wizard.engine.gpu_watch import CardSource
+from gpu_wizard.faces.tui.drawing.gpu import age_text, panel_lines
+from gpu_wizard.faces.tui.live_cards import EVERY_SECONDS, LiveCards
 from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.services import Asker
-from gpu_wizard.faces.tui.telemetry_view import WINDOWS, History
+from gpu_wizard.faces.tui.telemetry_view import History
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.ports import TelemetrySource
-from gpu_wizard.model.sample import Sample
-
-EVERY_SECONDS = 1.0
 
 
 class GpuScreen(WizardScreen):
@@ -42,7 +38,7 @@ class GpuScreen(WizardScreen):
     def __init__(self, ui: Ui, history: History | None = None) -> None:
         """`history`: what is known already."""
         super().__init__(ui)
-        self.panel = Panel(history or History())
+        self.cards = LiveCards(history)
 
     def body(self) -> Iterator[Widget]:
         """One drawing."""
@@ -57,31 +53,25 @@ class GpuScreen(WizardScreen):
         """Begin to sample, anew where it had ended."""
         source = self._source()
         if source is None:
-            if not self.panel.history.samples:
-                self.panel.history.failure = self.ui.words("gpu.no-source")
+            if not self.cards.history.samples:
+                self.cards.history.failure = self.ui.words("gpu.no-source")
             return
         self.run_worker(self._sample(source), group="telemetry", exclusive=True)
 
-    def _source(self) -> TelemetrySource | None:
+    def _source(self) -> CardSource | None:
         setup, make = self.ui.setup, self.ui.services.telemetry
         asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
         return make(setup, self.ui.node, asker) if setup is not None and make else None
 
-    async def _sample(self, source: TelemetrySource) -> None:
+    async def _sample(self, source: CardSource) -> None:
         painted: datetime | None = None
-        try:
-            samples: AsyncIterator[Sample] = source.samples(EVERY_SECONDS)
-            async with aclosing(samples):  # type: ignore[type-var]  # sources are generators
-                async for sample in samples:
-                    now = self.ui.now()
-                    self.panel.history.add(sample, now)
-                    if painted is None or (now - painted).total_seconds() > self._pause:
-                        painted = now
-                        await self.paint()
-        except WizardError as error:
-            self.panel.history.failure = str(error)
-        except asyncio.CancelledError:
-            raise
+        news = self.cards.follow(source, self.ui.now, self.ui.words.trouble)
+        async with aclosing(news):
+            async for _ in news:
+                now = self.ui.now()
+                if painted is None or (now - painted).total_seconds() > self._pause:
+                    painted = now
+                    await self.paint()
         await self.paint()
 
     @property
@@ -92,7 +82,7 @@ class GpuScreen(WizardScreen):
     def title_parts(self) -> tuple[list[Part], list[Part]]:
         """Live or not, and that nothing is changed here."""
         words = self.ui.words
-        text, style = age_text(self.panel, self.ui.pen(80))
+        text, style = age_text(self.cards.panel, self.ui.pen(80))
         right: list[Part] = [(text, style), (f" · {words('head.read-only')}", MUTED)]
         return [(f"  {words('gpu.title')}", HEADING)], right
 
@@ -110,25 +100,19 @@ class GpuScreen(WizardScreen):
 
     def _drawn(self, width: int) -> list[Line]:
         rows = self.query_one("#gpu").size.height or 20
-        return panel_lines(self.panel, self.ui.pen(width), rows)
+        return panel_lines(self.cards.panel, self.ui.pen(width), rows)
 
     async def action_move(self, by: int) -> None:
         """Another card."""
-        latest = self.panel.history.latest
-        last = len(latest.gpus) - 1 if latest else 0
-        chosen = max(0, min(last, self.panel.chosen + by))
-        self.panel = Panel(self.panel.history, chosen, self.panel.minutes, self.panel.mig)
+        self.cards.choose(by)
         await self.paint()
 
     async def action_mig(self) -> None:
         """MIG instances shown or not."""
-        p = self.panel
-        self.panel = Panel(p.history, p.chosen, p.minutes, not p.mig)
+        self.cards.toggle_mig()
         await self.paint()
 
     async def action_history(self) -> None:
         """1, 10 or 60 minutes."""
-        p = self.panel
-        minutes = WINDOWS[(WINDOWS.index(p.minutes) + 1) % len(WINDOWS)]
-        self.panel = Panel(p.history, p.chosen, minutes, p.mig)
+        self.cards.next_window()
         await self.paint()

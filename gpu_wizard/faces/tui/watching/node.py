@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from typing import ClassVar
 
@@ -12,19 +11,17 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.engine.fleet import NodeSeen
-from gpu_wizard.faces.tui.drawing.gpu import Panel, age_text
+from gpu_wizard.engine.gpu_watch import CardSource
+from gpu_wizard.faces.tui.drawing.gpu import age_text
+from gpu_wizard.faces.tui.live_cards import EVERY_SECONDS, LiveCards
 from gpu_wizard.faces.tui.look import BODY, MUTED, STRONG, Line, Part
-from gpu_wizard.faces.tui.telemetry_view import WINDOWS, History
+from gpu_wizard.faces.tui.telemetry_view import History
 from gpu_wizard.faces.tui.watching import opened
 from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
-from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.ports import TelemetrySource
-from gpu_wizard.model.sample import Sample
 
-EVERY_SECONDS = 1.0
 VIEWS = ("stages", "versions", "cards")
 
 
@@ -51,7 +48,7 @@ class NodeScreen(WatchScreen):
         """`shown`: the view that it begins with; `history`: samples that are known already."""
         super().__init__(view)
         self.node = node
-        self.panel = Panel(history or History())
+        self.cards = LiveCards(history)
         self.shown = shown
 
     def body(self) -> Iterator[Widget]:
@@ -80,7 +77,7 @@ class NodeScreen(WatchScreen):
 
     def looked_at(self) -> None:
         """The node was looked at: where it answers, samples that had ended are begun anew."""
-        if self.panel.history.failure and self.seen is not None and self.seen.error is None:
+        if self.cards.history.failure and self.seen is not None and self.seen.error is None:
             self.sample()
 
     @property
@@ -92,23 +89,15 @@ class NodeScreen(WatchScreen):
         """Begin to sample, anew where it had ended."""
         make = self.view.eyes.telemetry
         if make is None:
-            self.panel.history.failure = self.view.words("gpu.no-source")
+            self.cards.history.failure = self.view.words("gpu.no-source")
             return
         self.run_worker(self._sample(make(self.node)), group="telemetry", exclusive=True)
 
-    async def _sample(self, source: TelemetrySource) -> None:
-        history = self.panel.history
-        try:
-            samples: AsyncIterator[Sample] = source.samples(EVERY_SECONDS)
-            async with aclosing(samples):  # type: ignore[type-var]  # sources are generators
-                async for sample in samples:
-                    history.add(sample, self.view.now())
-                    self.paint()
-        except WizardError as error:
-            history.failure = str(error)
-        except asyncio.CancelledError:
-            raise
-        self.paint()
+    async def _sample(self, source: CardSource) -> None:
+        news = self.cards.follow(source, self.view.now, self.view.words.trouble)
+        async with aclosing(news):
+            async for _ in news:
+                self.paint()
 
     def title_parts(self) -> list[Part]:
         """The node's names."""
@@ -133,18 +122,15 @@ class NodeScreen(WatchScreen):
 
     @property
     def _chooses_card(self) -> bool:
-        latest = self.panel.history.latest
-        return self.shown == "cards" and latest is not None and len(latest.gpus) > 2
+        return self.shown == "cards" and self.cards.count > 2
 
     def action_move(self, by: int) -> None:
         """Another card where there are many; else the view scrolls."""
-        latest = self.panel.history.latest
-        if not self._chooses_card or latest is None:
+        if not self._chooses_card:
             self._pane().scroll_relative(y=by, animate=False)
             return
-        p = self.panel
-        chosen = max(0, min(len(latest.gpus) - 1, p.chosen + by))
-        self._show_panel(Panel(p.history, chosen, p.minutes, p.mig))
+        self.cards.choose(by)
+        self.paint()
 
     def action_page(self, by: int) -> None:
         """A screenful on."""
@@ -161,21 +147,20 @@ class NodeScreen(WatchScreen):
 
     def action_mig(self) -> None:
         """MIG instances shown or not."""
-        p = self.panel
-        self._show_panel(Panel(p.history, p.chosen, p.minutes, not p.mig))
+        self.cards.toggle_mig()
+        self.paint()
 
     def action_history(self) -> None:
         """1, 10 or 60 minutes."""
-        p = self.panel
-        minutes = WINDOWS[(WINDOWS.index(p.minutes) + 1) % len(WINDOWS)]
-        self._show_panel(Panel(p.history, p.chosen, minutes, p.mig))
+        self.cards.next_window()
+        self.paint()
 
     def action_node(self, by: int) -> None:
         """The node before or after, in the order of the table."""
         order = self.view.sight.order
         self.node = order[(order.index(self.node) + by) % len(order)]
         self.view.chosen = self.node
-        self.panel = Panel(History())
+        self.cards = LiveCards()
         self._pane().scroll_home(animate=False)
         self.sample()
         self.paint()
@@ -185,10 +170,6 @@ class NodeScreen(WatchScreen):
         self.shown = name
         self.add_class(f"-view-{name}")
         self.call_after_refresh(self.paint)
-
-    def _show_panel(self, panel: Panel) -> None:
-        self.panel = panel
-        self.paint()
 
     def _pane(self) -> VerticalScroll:
         return self.query_one(f"#node-{self.shown}", VerticalScroll)
@@ -214,9 +195,9 @@ class NodeScreen(WatchScreen):
 
     def _age(self) -> Part:
         """How old the newest sample is; nothing where none will come."""
-        if self.panel.history.failure:
+        if self.cards.history.failure:
             return "", MUTED
-        return age_text(self.panel, self.view.pen(80))
+        return age_text(self.cards.panel, self.view.pen(80))
 
     def _stages(self, width: int) -> list[Line]:
         return opened.stage_lines(self.seen, self.view.pen(width))
@@ -226,4 +207,4 @@ class NodeScreen(WatchScreen):
 
     def _cards(self, width: int) -> list[Line]:
         room = self.query_one("#node-cards").size.height or 20
-        return opened.card_lines(self.seen, self.panel, self.view.pen(width), room)
+        return opened.card_lines(self.seen, self.cards.panel, self.view.pen(width), room)

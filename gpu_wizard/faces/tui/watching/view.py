@@ -9,11 +9,11 @@ from datetime import datetime
 from textual.message import Message
 
 from gpu_wizard.engine.fleet import Arrived, NodeSeen
+from gpu_wizard.engine.gpu_watch import CardSource
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.sight import Sight
 from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.model.ports import TelemetrySource
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Eyes:
     """The functions. `look`: at all nodes that no look is at; `telemetry`: samples of a node's cards, None where there are none."""
 
     look: Callable[[Arrived], Awaitable[tuple[NodeSeen, ...]]]
-    telemetry: Callable[[str], TelemetrySource] | None = None
+    telemetry: Callable[[str], CardSource] | None = None
 
 
 @dataclass

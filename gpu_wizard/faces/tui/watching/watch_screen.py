@@ -10,6 +10,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from gpu_wizard.faces.tui.look import BODY, MUTED, RISK, STRONG, Line, Part
+from gpu_wizard.faces.tui.watching.keys import OF_NODES
 from gpu_wizard.faces.tui.watching.rows import change_lines
 from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
@@ -26,6 +27,9 @@ class WatchScreen(Screen[None]):
     CSS_PATH = "watching.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - Textual declares it without ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-short"), (36, "-tall")]  # noqa: RUF012 - as above
+
+    keys = OF_NODES
+    """What the help says."""
 
     def __init__(self, view: View) -> None:
         """`view` is shared by the screens."""
