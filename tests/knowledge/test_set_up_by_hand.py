@@ -1,0 +1,126 @@
+"""The pages alone are enough: their commands, typed over SSH in their order, lead to a pod with a GPU, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from gpu_wizard.knowledge.guide import STAGE_PAGES
+from gpu_wizard.knowledge.store import document
+from gpu_wizard.lab.serve import LabThread
+
+ATTEMPTS = 120
+TAKEN = (
+    *("Look", "Do", "Do (Debian, Ubuntu)", "Look again"),
+    *("The plugin", "Allocatable", "A pod with a GPU", "A pod without a GPU", "Clean up"),
+)
+"""The heads that this machine needs; others are for another system, or for what is in order here."""
+TOKEN = "/etc/rancher/k3s/gpu-wizard.token'"
+EXPECTED = {
+    "kubectl get nodes -o wide": "control-plane",
+    "/ping": "pong",
+    "token create": "K10",
+    "journalctl -u k3s-agent -o cat": "k3s agent is up and running",
+    "kubectl get node NODE -o wide": " Ready ",
+    "nvidia-smi -L": "GPU 0: ",
+    "gpg --show-keys": "C95B321B61E88C1809C4F759DDCAE044F796ECB0",
+    "apt-cache madison": "1.20.0-1",
+    "nvidia-ctk --version": "1.20.0",
+    "-g 'nvidia container runtime": "Found nvidia container runtime at",
+    "kind: DaemonSet": "created",
+    "kubectl get runtimeclass nvidia": "nvidia",
+    "runtimeHandlers": "nvidia",
+    "kubectl label node NODE nvidia.com/gpu=present": "labeled",
+    "-l name=nvidia-device-plugin-ds": "Running",
+    "kubectl logs -n kube-system POD": "Registered device plugin",
+    "{.status.allocatable}": '"nvidia.com/gpu":"1"',
+    "kubectl logs gpu-test": "GPU 0: ",
+    "name: gpu-none": "executable file not found",
+    "kubectl delete node NODE": "deleted",
+}
+"""What the pages promise of these commands, at once or after a while."""
+
+
+@dataclass
+class Hands:
+    """Somebody with two terminals. `values`: what the pages have one fill in, as it is found on the way."""
+
+    machines: dict[str, asyncssh.SSHClientConnection]
+    password: str
+    values: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    async def typed(self, on: str, run: str) -> str:
+        """Type a block of a page where it belongs, again until it shows what is promised."""
+        wanted = next((text for part, text in EXPECTED.items() if part in run), "")
+        line = self.filled(run)
+        if on == "kubectl":
+            line = re.sub(r"^kubectl", "sudo k3s kubectl", line, flags=re.MULTILINE)
+        machine = self.machines["gpu1" if on == "node" else "control"]
+        asked = f"echo '{self.password}' | sudo -S -v 2>/dev/null\n{line}\n"
+        for _ in range(ATTEMPTS):
+            ended = await machine.run(asked, timeout=60)
+            shown = str(ended.stdout) + str(ended.stderr)
+            if wanted in shown:
+                break
+            await asyncio.sleep(0.25)
+        else:
+            pytest.fail(f"{run}\n{shown}")
+        self.said.append(shown)
+        self.learn(run, shown)
+        return shown
+
+    def filled(self, run: str) -> str:
+        for name, value in self.values.items():
+            run = re.sub(rf"\b{name}\b", value, run)
+        if run.endswith(TOKEN):
+            run += f" <<'PASTED'\n{self.values['TOKEN']}\nPASTED"
+        return run
+
+    def learn(self, run: str, shown: str) -> None:
+        """What a reader copies from one answer into the next commands."""
+        if run == "hostname":
+            self.values["NODE"] = shown.strip()
+        elif run == "kubectl get nodes -o wide":
+            line = next(line for line in shown.splitlines() if "control-plane" in line)
+            self.values["SERVER"] = line.split()[5]
+        elif "--version" in run and "k3s version" in shown:
+            self.values["VERSION"] = shown.split()[2]
+        elif "token create" in run:
+            self.values["TOKEN"] = shown.strip().splitlines()[-1]
+        elif "-l name=nvidia-device-plugin-ds" in run:
+            self.values["POD"] = shown.splitlines()[-1].split()[0]
+
+
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    """Where, and what is to be typed there, of the parts of a page that apply here."""
+    head = "Look"
+    for block in (document("pages", page) or {})["block"]:
+        head = block["head"][0] if "head" in block else head
+        if "run" in block and head in TAKEN:
+            yield block["on"], block["run"].strip()
+
+
+async def test_the_pages_set_up_a_node_and_take_it_back(tmp_path: Path) -> None:
+    with LabThread(scenario="fresh", directory=tmp_path, speed=50):
+        config = str(tmp_path / "ssh_config")
+        password = (tmp_path / "sudo-password").read_text(encoding="utf-8").strip()
+        async with (
+            asyncssh.connect("control", config=config) as control,
+            asyncssh.connect("gpu1", config=config) as node,
+        ):
+            hands = Hands({"control": control, "gpu1": node}, password)
+            for page in STAGE_PAGES:
+                for on, run in blocks(page):
+                    await hands.typed(on, run)
+            for on, run in blocks("undo"):
+                await hands.typed(on, run)
+            left = await hands.typed("kubectl", "kubectl get nodes -o wide")
+    assert "gpu1" not in left
+    assert not [text for text in hands.said if "command not found" in text]
