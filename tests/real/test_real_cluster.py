@@ -92,6 +92,9 @@ def test_field_of_another_manager_is_not_forced(bed: Bed, ready: Machine, wizard
     run = wizard.auto(wizard.write_setup([ready]))
 
     run.expect(1)
+    error = run.of("stage-finished")[-1]["error"]
+    assert error["code"] == "api-conflict"
+    assert '"gitops": .spec.template.spec.runtimeClassName' in error["message"]
     found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
         "template"
     ]["spec"]
@@ -153,17 +156,21 @@ def test_label_with_another_value_is_a_question(bed: Bed, ready: Machine, wizard
     assert bed.get("node", "gpu1")["metadata"]["labels"]["nvidia.com/gpu"] == "reserved"
 
 
+@pytest.mark.parametrize(
+    ("role", "stage"),
+    [
+        pytest.param("view", "join", id="not even at nodes"),
+        pytest.param("reader", "device-plugin", id="at everything"),
+    ],
+)
 def test_user_who_may_only_look_is_told_what_is_missing(
-    bed: Bed, ready: Machine, wizard: Wizard
+    bed: Bed, ready: Machine, wizard: Wizard, role: str, stage: str
 ) -> None:
     bed.kubectl_run("create", "serviceaccount", "viewer", "-n", "default")
-    bed.kubectl_run(
-        "create",
-        "clusterrolebinding",
-        "viewer",
-        "--clusterrole=view",
-        "--serviceaccount=default:viewer",
-    )
+    bed.kubectl_run("create", "clusterrole", "reader", "--verb=get,list,watch", "--resource=*.*")
+    account = "--serviceaccount=default:viewer"
+    bed.kubectl_run("delete", "clusterrolebinding", "viewer")
+    bed.kubectl("create", "clusterrolebinding", "viewer", f"--clusterrole={role}", account)
     token = bed.kubectl("create", "token", "viewer", "-n", "default").strip()
     kubeconfig = wizard.home / "viewer"
     kubeconfig.write_text(bed.kubeconfig.read_text())
@@ -176,7 +183,11 @@ def test_user_who_may_only_look_is_told_what_is_missing(
     run = wizard.auto(wizard.write_setup([ready], cluster={"kubeconfig": str(kubeconfig)}))
 
     run.expect(1)
-    assert "forbidden" in run.out.lower()
+    (ended,) = [each for each in run.of("stage-finished") if each["outcome"] == "failed"]
+    assert ended["stage"] == stage, repr(run)
+    why = ended["error"] or ended["assessment"]
+    assert why["code"] == "api-forbidden"
+    assert "forbidden" in json.dumps(why)
     assert token not in run.out
     assert bed.get("daemonsets", "-A")["items"] == []
 
