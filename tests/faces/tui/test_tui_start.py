@@ -60,10 +60,9 @@ async def test_first_contact_with_two_machines_by_keys(tmp_path: Path) -> None:
             assert "Debian" in as_text(app)
             assert "RTX A6000" in as_text(app)
             await journey.press("enter")
-            await _password(journey, "sudo asks for a password", password)
-            await journey.pilot.pause(0.5)
-            if "sudo asks for a password" in as_text(app):
-                await _password(journey, "sudo asks for a password", password)
+            for host in ("control", "gpu1"):
+                asks = f"sudo on anna@127.0.0.1:{lab.ssh[host].port}"
+                await _password(journey, asks, password)
             await journey.looked()
             assert journey.state("driver") == "done"
             assert password not in as_text(app)
