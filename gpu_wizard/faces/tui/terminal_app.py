@@ -36,6 +36,14 @@ class TerminalApp(App[int]):
         self._spoken = words
         self._bars = ScrollBar.renderer
 
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's, with text in colours that can be read."""
+        variables = super().get_css_variables()
+        if not self.current_theme.ansi:
+            variables |= themes.legible(variables, dark=self.current_theme.dark)
+            self.theme_variables = variables
+        return variables
+
     def on_mount(self) -> None:
         """Scrollbars in the characters that the terminal has."""
         if self.has_class("-ascii"):

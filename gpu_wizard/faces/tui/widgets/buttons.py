@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button
+from textual.widget import Widget
 
 from gpu_wizard.faces.tui.look import Look
 
@@ -25,18 +27,46 @@ class Action:
     """`primary`, `risk` or ""."""
 
 
-class ActionButton(Button):
+class ActionButton(Widget, can_focus=True):
     """A button one row high that knows which action it stands for."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "press", show=False)]
     DEFAULT_CSS = """
-    ActionButton { min-width: 0; width: auto; margin-right: 1; }
+    ActionButton { width: auto; height: 1; margin-right: 1; text-style: bold; background: $surface; }
+    ActionButton.-primary { color: $background; background: $text-primary; }
+    ActionButton.-risk { color: $background; background: $text-warning; }
+    ActionButton:focus, ActionButton:hover { color: $background; background: $foreground; }
+    ActionButton:ansi { color: ansi_default; background: ansi_default; }
+    ActionButton:ansi:focus { text-style: reverse bold; }
     """
+
+    class Pressed(Message):
+        """It was pressed."""
+
+        def __init__(self, button: ActionButton) -> None:
+            """`button`: this one."""
+            super().__init__()
+            self.button = button
 
     def __init__(self, action: Action, label: str) -> None:
         """`action`: what pressing it means; `label` in the characters that the terminal has."""
-        variant = {"primary": "primary", "risk": "warning"}.get(action.kind, "default")
-        super().__init__(label, variant=variant, compact=True)  # type: ignore[arg-type]  # one of Textual's variants
+        super().__init__(classes=f"-{action.kind}" if action.kind else None)
         self.means = action.id
+        self.label = label
+
+    def render(self) -> Content:
+        """The label; where no background tells it from a text, brackets do."""
+        bare = self.app.native_ansi_color or self.app.has_class("-ascii")
+        return Content(f"[{self.label}]" if bare else f" {self.label} ")
+
+    def action_press(self) -> None:
+        """Say so."""
+        self.post_message(self.Pressed(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """The same with the mouse."""
+        event.stop()
+        self.action_press()
 
 
 class ButtonRow(Horizontal):
@@ -131,8 +161,7 @@ class ButtonRow(Horizontal):
             at = buttons.index(self.screen.focused)
             buttons[(at + by) % len(buttons)].focus()
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
+    def on_action_button_pressed(self, event: ActionButton.Pressed) -> None:
         """Say which action was chosen."""
         event.stop()
-        if isinstance(event.button, ActionButton):
-            self.post_message(self.Pressed(event.button.means))
+        self.post_message(self.Pressed(event.button.means))

@@ -8,6 +8,11 @@ from textual.widgets import Input
 class Field(Input):
     """One row high, its cursor steady."""
 
+    DEFAULT_CSS = """
+    Field:focus { background-tint: $foreground 0%; }
+    Field > .input--placeholder { color: $foreground-muted; }
+    """
+
     def __init__(self, text: str = "", *, secret: bool = False, id: str | None = None) -> None:
         """`text`: what it begins with. `secret`: what is typed is not shown."""
         super().__init__(text, password=secret, id=id, compact=True)
