@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gpu_wizard.facts.cuda import image_for
@@ -24,6 +25,8 @@ EXPORTER_PORT = 9400
 COMMON_CUDA = "12.5"
 """Where nobody asked the driver: any from 555 on runs it, and the guide's image is of it."""
 _POD_RESOURCES = "/var/lib/kubelet/pod-resources"
+_CUDA_TAG = re.compile(r"cuda:?(\d+\.\d+)")
+"""In `nvidia/cuda:13.1.0-base-ubuntu22.04` and `pytorch/pytorch:2.9.0-cuda13.0-cudnn9-runtime`."""
 _KEEPS_LOOKING = ["nvidia-smi", "-l", "10"]
 
 
@@ -41,13 +44,13 @@ class Fit:
     """What a workload of this cluster looks like.
 
     `runtime_class` "": none leads to the nvidia runtime. `selector`: labels of the nodes that advertise `resource`.
-    `allocatable`: how many of it all nodes together advertise, None where nobody looked. `cuda` "": not known.
+    `offered`: how many of it each such node advertises, None where nobody looked. `cuda` "": not known.
     """
 
     runtime_class: str = HANDLER
     resource: str = RESOURCE
     selector: Mapping[str, str] | None = None
-    allocatable: int | None = None
+    offered: tuple[int, ...] | None = None
     cuda: str = ""
 
     @property
@@ -73,12 +76,12 @@ def fit_of(looks: Sequence[WorkloadFacts]) -> Fit:
     known = [look.classes.value for look in looks if isinstance(look.classes, Known)]
     seen = [look.nodes.value for look in looks if isinstance(look.nodes, Known)]
     cuda = [value_or(look.versions, SmiVersions()).cuda for look in looks]
-    resource, count = _resource(seen[0]) if seen else (RESOURCE, None)
+    resource, offered = _resource(seen[0]) if seen else (RESOURCE, None)
     return Fit(
         runtime_class=_class_name(known[0]) if known else HANDLER,
         resource=resource,
         selector=_selector(seen[0], resource) if seen else None,
-        allocatable=count,
+        offered=offered,
         cuda=str(min((Version(each) for each in cuda if each), default="")),
     )
 
@@ -88,14 +91,16 @@ def _class_name(classes: Iterable[RuntimeClassObject]) -> str:
     return HANDLER if HANDLER in names else next(iter(names), "")
 
 
-def _resource(nodes: Iterable[NodeObject]) -> tuple[str, int]:
-    """What is advertised most: whole cards before shares, shares before MIG devices."""
-    totals: dict[str, int] = {}
+def _resource(nodes: Iterable[NodeObject]) -> tuple[str, tuple[int, ...]]:
+    """What is advertised most, node by node: whole cards before shares, shares before MIG devices."""
+    found: dict[str, tuple[int, ...]] = {}
     for node in nodes:
         for name, count in node.gpus().items():
-            totals[name] = totals.get(name, 0) + count
-    order = sorted(totals, key=lambda name: (name != RESOURCE, name != SHARED, -totals[name], name))
-    return (order[0], totals[order[0]]) if order else (RESOURCE, 0)
+            found[name] = (*found.get(name, ()), count)
+    order = sorted(
+        found, key=lambda name: (name != RESOURCE, name != SHARED, -sum(found[name]), name)
+    )
+    return (order[0], found[order[0]]) if order else (RESOURCE, ())
 
 
 def _selector(nodes: Iterable[NodeObject], resource: str) -> dict[str, str]:
@@ -194,16 +199,36 @@ def _volumes() -> list[Manifest]:
 def cautions(wanted: Wanted, fit: Fit) -> tuple[Note, ...]:
     """What would keep this workload from running on this cluster."""
     notes: list[Note] = []
-    asked = wanted.gpus * (wanted.replicas if wanted.kind == "deployment" else 1)
     if not fit.runtime_class:
         notes.append(Note("workload.no-class"))
-    if fit.allocatable == 0:
+    if fit.offered == ():
         notes.append(Note("workload.nothing-advertised"))
-    elif fit.allocatable is not None and asked > fit.allocatable and wanted.kind != "dcgm-exporter":
-        counts = {"asked": str(asked), "have": str(fit.allocatable), "resource": fit.resource}
-        notes.append(Note("workload.too-many", counts))
-    if fit.allocatable and not fit.node_selector:
+    if fit.offered and not fit.node_selector:
         notes.append(Note("workload.no-common-label"))
-    if fit.resource == SHARED and wanted.gpus > 1 and wanted.kind != "dcgm-exporter":
-        notes.append(Note("workload.shares-are-one-each"))
+    if wanted.kind != "dcgm-exporter":
+        notes += (*_room(wanted, fit), *_image(wanted, fit))
     return tuple(notes)
+
+
+def _room(wanted: Wanted, fit: Fit) -> Iterator[Note]:
+    """Whether all pods find their GPUs; each must get all of its own on one node."""
+    if fit.resource == SHARED and wanted.gpus > 1:
+        yield Note("workload.shares-are-one-each")
+    if not fit.offered:
+        return
+    pods = wanted.replicas if wanted.kind == "deployment" else 1
+    room = sum(count // wanted.gpus for count in fit.offered)
+    asked, most = wanted.gpus * pods, max(fit.offered)
+    if pods > room and wanted.gpus > most:
+        counts = {"asked": str(wanted.gpus), "have": str(most), "resource": fit.resource}
+        yield Note("workload.too-many-for-a-node", counts)
+    elif pods > room:
+        counts = {"asked": str(asked), "have": str(sum(fit.offered)), "resource": fit.resource}
+        yield Note("workload.too-many", {**counts, "room": str(room)})
+
+
+def _image(wanted: Wanted, fit: Fit) -> Iterator[Note]:
+    """Whether the driver runs the image's CUDA, as far as its tag tells it."""
+    told = _CUDA_TAG.search(wanted.image or image_for(fit.cuda or COMMON_CUDA))
+    if told and fit.cuda and Version(told[1]) > Version(fit.cuda):
+        yield Note("workload.image-too-new", {"image": told[1], "driver": fit.cuda})

@@ -64,7 +64,7 @@ def test_a_labelled_cluster_of_whole_cards() -> None:
     fit = fit_of(
         [looked(node(labels=LABELLED, allocatable={"nvidia.com/gpu": "2"}), node("plain"))]
     )
-    assert (fit.runtime_class, fit.resource, fit.allocatable) == ("nvidia", "nvidia.com/gpu", 2)
+    assert (fit.runtime_class, fit.resource, fit.offered) == ("nvidia", "nvidia.com/gpu", (2,))
     assert fit.node_selector == LABELLED
     assert cautions(Wanted("deployment", replicas=2), fit) == ()
 
@@ -122,13 +122,33 @@ def test_the_image_is_one_that_every_driver_runs() -> None:
     [
         (Wanted("deployment", replicas=3), "2", "workload.too-many"),
         (Wanted("deployment", replicas=2, gpus=2), "2", "workload.too-many"),
-        (Wanted("pod", gpus=3), "2", "workload.too-many"),
+        (Wanted("pod", gpus=3), "2", "workload.too-many-for-a-node"),
+        (Wanted("pod", image="nvidia/cuda:13.1.0-base-ubuntu22.04"), "2", "workload.image-too-new"),
+        (Wanted("pod", image="a/torch:2.9-cuda13.2-cudnn9"), "2", "workload.image-too-new"),
         (Wanted("pod"), "0", "workload.nothing-advertised"),
     ],
 )
 def test_more_than_there_is_is_said(wanted: Wanted, advertised: str, code: str) -> None:
     fit = fit_of([looked(node(labels=LABELLED, allocatable={"nvidia.com/gpu": advertised}))])
     assert [note.code for note in cautions(wanted, fit)] == [code]
+
+
+def test_the_gpus_of_a_pod_come_from_one_node() -> None:
+    gpus = [{"nvidia.com/gpu": count} for count in ("1", "3")]
+    fit = fit_of(
+        [looked(*(node(f"n{n}", LABELLED, allocatable=each) for n, each in enumerate(gpus)))]
+    )
+    assert cautions(Wanted("deployment", replicas=1, gpus=3), fit) == ()
+    (too_many,) = cautions(Wanted("deployment", replicas=2, gpus=2), fit)
+    assert (too_many.code, too_many.params["room"]) == ("workload.too-many", "1")
+    (for_one,) = cautions(Wanted("deployment", replicas=1, gpus=4), fit)
+    assert for_one.code == "workload.too-many-for-a-node"
+
+
+def test_a_driver_older_than_every_image_is_said() -> None:
+    fit = fit_of([looked(node(labels=LABELLED, allocatable={"nvidia.com/gpu": "1"}), cuda="10.2")])
+    assert [note.code for note in cautions(Wanted("pod"), fit)] == ["workload.image-too-new"]
+    assert cautions(Wanted("dcgm-exporter"), fit) == ()
 
 
 def test_shares_are_given_out_one_by_one() -> None:

@@ -10,11 +10,11 @@ import pytest
 from .bed import Bed, until
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize("said", ["--lang=en", "--lang=ru", "--no-comments"])
 @pytest.mark.parametrize("kind", ["pod", "deployment", "dcgm-exporter"])
-def test_manifest_passes_a_strict_dry_run(bed: Bed, kind: str, language: str) -> None:
+def test_manifest_passes_a_strict_dry_run(bed: Bed, kind: str, said: str) -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "gpu_wizard", "manifest", kind, "--lang", language],
+        [sys.executable, "-m", "gpu_wizard", "manifest", kind, said],
         capture_output=True,
         text=True,
         check=True,
