@@ -61,6 +61,8 @@ SCREENS = {
     "plan": (fresh, ("a",)),
     "plan-one": (fresh, ("3", "s")),
     "plan-done": (whole, ("p",)),
+    "explain-output": (whole, ("o", "e", "right")),
+    "explain-config": (whole, ("c", "e", "down", "right")),
     "explain": (fresh, ("3", "e", "right", "right")),
     "output": (running, ("o",)),
     "output-errors": (failed, ("o", "f")),

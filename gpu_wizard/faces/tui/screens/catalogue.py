@@ -32,9 +32,7 @@ def make_screen(name: str, ui: Ui, stages: tuple[str, ...] = ()) -> WizardScreen
 def _later(name: str, ui: Ui) -> WizardScreen:
     match name:
         case "explain":
-            from gpu_wizard.faces.tui.screens.explain import ExplainScreen
-
-            return ExplainScreen(ui)
+            return _commands_of(ui)
         case "config":
             from gpu_wizard.faces.tui.screens.config import ConfigScreen
 
@@ -56,3 +54,17 @@ def _later(name: str, ui: Ui) -> WizardScreen:
 
             return FinishScreen(ui)
     raise KeyError(name)
+
+
+def _commands_of(ui: Ui) -> WizardScreen:
+    """The commands of the stage shown, explained."""
+    from gpu_wizard.faces.tui.drawing.explained import commands
+    from gpu_wizard.faces.tui.order import number_of
+    from gpu_wizard.faces.tui.screens.explain import ExplainScreen
+
+    stage = ui.stage
+    return ExplainScreen(
+        ui,
+        lambda: f"{number_of(stage)} {ui.words(f'title.{stage}')}",
+        lambda: commands(ui.shown.stage(stage), ui.words),
+    )

@@ -10,7 +10,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.faces.tui.drawing import config
+from gpu_wizard.faces.tui.drawing.explained import configuration
 from gpu_wizard.faces.tui.look import HEADING, MUTED, STRONG, Line, Part
+from gpu_wizard.faces.tui.screens.explain import ExplainScreen
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import RunWanted, ScreenWanted, Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
@@ -34,6 +36,7 @@ class ConfigScreen(WizardScreen):
         Binding("pagedown", "scroll(10)", show=False),
         Binding("r,к", "look", show=False),
         Binding("y,н", "copy", show=False),
+        Binding("e,у", "explain", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:
@@ -76,6 +79,7 @@ class ConfigScreen(WizardScreen):
         """The keys."""
         return (
             Hint("←→", "key.file"),
+            Hint("e", "key.explain", "screen.explain"),
             Hint("r", "key.look", "screen.look"),
             Hint("y", "key.copy", "screen.copy"),
             BACK,
@@ -130,6 +134,17 @@ class ConfigScreen(WizardScreen):
     def action_look(self) -> None:
         """Ask the node again."""
         self.post_message(RunWanted(plan=True))
+
+    def action_explain(self) -> None:
+        """The keys of the file, the nvidia section first."""
+        ui = self.ui
+        self.app.push_screen(
+            ExplainScreen(
+                ui,
+                lambda: ui.words("config.title"),
+                lambda: configuration(self._situation(), ui.words),
+            )
+        )
 
     def action_copy(self) -> None:
         """Copy the file."""

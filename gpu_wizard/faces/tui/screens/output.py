@@ -12,7 +12,9 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from gpu_wizard.faces.tui.drawing.explained import output
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, STYLES, Line, Part
+from gpu_wizard.faces.tui.screens.explain import ExplainScreen
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
@@ -30,6 +32,7 @@ class OutputScreen(WizardScreen):
         Binding("n,т", "next", show=False),
         Binding("f,а", "errors", show=False),
         Binding("y,н", "copy", show=False),
+        Binding("e,у", "explain", show=False),
         Binding("w,ц", "save", show=False),
         Binding("r,к", "refresh", show=False),
         Binding("escape", "close", show=False),
@@ -70,6 +73,7 @@ class OutputScreen(WizardScreen):
             Hint("n", "key.next", "screen.next"),
             Hint("f", "key.errors", "screen.errors"),
             Hint("d", "key.trouble", "app.open('trouble')"),
+            Hint("e", "key.explain", "screen.explain"),
             Hint("y", "key.copy", "screen.copy"),
             Hint("w", "key.save", "screen.save"),
             BACK,
@@ -123,6 +127,13 @@ class OutputScreen(WizardScreen):
     async def action_refresh(self) -> None:
         """Take notice now."""
         await self.paint()
+
+    def action_explain(self) -> None:
+        """The words of the lines in sight."""
+        ui, lines = self.ui, self.query_one(OutputPane).in_sight()
+        self.app.push_screen(
+            ExplainScreen(ui, lambda: ui.words("output.title"), lambda: output(lines, ui.words))
+        )
 
     def action_copy(self) -> None:
         """Copy what is in sight."""
