@@ -45,6 +45,11 @@ SCENARIOS: dict[str, Scenario] = {
     "nouveau": Scenario(
         "the open nouveau driver holds the card", "карту занял драйвер nouveau", stories.nouveau
     ),
+    "no-toolkit": Scenario(
+        "the machine is in the cluster, the container toolkit was never installed",
+        "машина в кластере, а container toolkit не установлен",
+        stories.no_toolkit,
+    ),
     "old-toolkit": Scenario(
         "the container toolkit is too old", "слишком старый container toolkit", stories.old_toolkit
     ),

@@ -77,6 +77,11 @@ async def nouveau(site: Site) -> None:
     gpu.journal.kernel("nouveau 0000:01:00.0: NVIDIA GA102 (b72000a1)")
 
 
+async def no_toolkit(site: Site) -> None:
+    """The machine is in the cluster, the container toolkit was never installed."""
+    await joined(site)
+
+
 async def old_toolkit(site: Site) -> None:
     """The container toolkit is too old."""
     gpu = await pair(site)

@@ -23,6 +23,7 @@ from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.pci import CARDS, PciCard
 from gpu_wizard.facts.runtime_classes import RUNTIME_CLASSES, RuntimeClassObject
+from gpu_wizard.facts.toolkit import CTK_VERSION, TOOLKIT_FILES, ToolkitFiles
 from gpu_wizard.model.fact import Absent, Fact, Known
 
 Facts: TypeAlias = Mapping[str, Fact[object]]
@@ -144,6 +145,13 @@ def _no_runtime_program(facts: Facts) -> bool:
     return programs is not None and not programs.found
 
 
+def _no_toolkit(facts: Facts) -> bool:
+    files = _value(facts, TOOLKIT_FILES.id, ToolkitFiles)
+    if files is None or files.runtime or files.local_runtime or files.operator_runtime:
+        return False
+    return isinstance(facts.get(CTK_VERSION.id), Absent)
+
+
 def _no_gpus(facts: Facts) -> bool:
     node = _value(facts, NODE.id, NodeObject)
     return node is not None and node.ready == "True" and not node.gpus()
@@ -193,6 +201,7 @@ CONDITIONS: Mapping[str, Callable[[Facts], bool]] = {
     "runtime-missing": _runtime_missing,
     "runtime-present": _runtime_there,
     "runtime-program-missing": _no_runtime_program,
+    "toolkit-missing": _no_toolkit,
     "gpu-not-allocatable": _no_gpus,
     "gpu-allocatable": _gpus,
     "class-missing": _class_missing,
