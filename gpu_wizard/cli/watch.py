@@ -73,6 +73,7 @@ class Outlook:
             LOOKED_AT,
             deadline_seconds=deadline_seconds,
             keep_open=True,
+            with_events=True,
         )
 
     async def look(self, arrived: Arrived) -> tuple[NodeSeen, ...]:

@@ -6,15 +6,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from gpu_wizard.engine.survey import filled, judge, look
+from gpu_wizard.engine.survey import Survey, filled, judge, look
+from gpu_wizard.facts.cluster_events import (
+    OF_NODES,
+    OF_PODS,
+    ClusterEvent,
+    concerning,
+    parse_events,
+)
+from gpu_wizard.facts.objects import NODE_PODS
 from gpu_wizard.facts.overview import Overview, OverviewFacts, overview
 from gpu_wizard.model.errors import TimedOutError, Where, WizardError
 from gpu_wizard.model.events import StageAssessed
-from gpu_wizard.model.fact import Fact
+from gpu_wizard.model.fact import Fact, Unknown, value_or
 from gpu_wizard.model.ports import ReadNode
-from gpu_wizard.model.question import AnyProbe
+from gpu_wizard.model.question import AnyProbe, ObjectsFound
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import AnyStage, Assessment, State
 
@@ -41,7 +49,8 @@ class NodeSeen:
     """What a look at one node came to.
 
     `stages`: one entry for every stage, in chain order, whatever happened. `error`: why the node's host could not
-    be asked; then all of them are unknown for that reason. `kubernetes_node` "": not known.
+    be asked; then all of them are unknown for that reason. `kubernetes_node` "": not known. `events`: the cluster's
+    about it, the newest first, where they were asked for; `events_unknown`: why not all of them are to be had.
     """
 
     node: str
@@ -50,6 +59,8 @@ class NodeSeen:
     overview: Overview = field(default_factory=Overview)
     error: WizardError | None = None
     seconds: float = 0.0
+    events: tuple[ClusterEvent, ...] = ()
+    events_unknown: Unknown | None = None
 
     @property
     def first_open(self) -> StageAssessed | None:
@@ -79,9 +90,14 @@ class Fleet:
         at_once: int = AT_ONCE,
         deadline_seconds: float = DEADLINE_SECONDS,
         keep_open: bool = False,
+        with_events: bool = False,
     ) -> None:
+        """`with_events`: the cluster's are asked for too."""
+        heard = _Heard() if with_events else None
         readings = _Readings()
-        self._members = [_Member(berth, stages, deadline_seconds, readings) for berth in berths]
+        self._members = [
+            _Member(berth, stages, deadline_seconds, readings, heard) for berth in berths
+        ]
         self._at_once, self._keep_open = at_once, keep_open
         self._in_hand: set[_Member] = set()
 
@@ -136,14 +152,51 @@ class _Readings:
         return fact
 
 
+Told: TypeAlias = tuple[tuple[ClusterEvent, ...], Unknown | None]
+
+
+class _Heard:
+    """The cluster's events, asked for by each node; the same answer is read once."""
+
+    def __init__(self) -> None:
+        self._last: list[tuple[ObjectsFound, tuple[ClusterEvent, ...]]] = []
+
+    async def about(self, node: ReadNode, seen: Survey) -> Told:
+        """Those of a node, the newest first, and why some are not to be had."""
+        if node.cluster is None:
+            return (), Unknown("no-cluster")
+        answers = await node.cluster.ask((OF_NODES, OF_PODS))
+        pods = value_or(seen.facts[NODE_PODS.id], ())
+        events = [
+            event
+            for answer in answers
+            if isinstance(answer, ObjectsFound)
+            for event in concerning(self._read(answer), seen.spec.kubernetes_node, pods)
+        ]
+        why = next((answer for answer in answers if isinstance(answer, Unknown)), None)
+        return tuple(sorted(events, key=lambda event: event.at, reverse=True)), why
+
+    def _read(self, answer: ObjectsFound) -> tuple[ClusterEvent, ...]:
+        known = next((events for told, events in self._last if told is answer), None)
+        if known is None:
+            known = parse_events(answer)
+            self._last = [*self._last[-1:], (answer, known)]
+        return known
+
+
 class _Member:
     """One node, and its connection while it is held."""
 
     def __init__(
-        self, berth: Berth, stages: Sequence[AnyStage], deadline: float, readings: _Readings
+        self,
+        berth: Berth,
+        stages: Sequence[AnyStage],
+        deadline: float,
+        readings: _Readings,
+        heard: _Heard | None,
     ) -> None:
         self._berth, self._stages, self._deadline = berth, stages, deadline
-        self._readings = readings
+        self._readings, self._heard = readings, heard
         self._open: tuple[Spec, ReadNode] | None = None
 
     async def look(self) -> NodeSeen:
@@ -179,12 +232,15 @@ class _Member:
         spec, node = self._open
         seen = await look(node, self._stages, spec, None, (OverviewFacts,), self._readings.read)
         events = tuple(judge(stage, seen.facts, seen.spec) for stage in self._stages)
+        told, unknown = await self._heard.about(node, seen) if self._heard else ((), None)
         return NodeSeen(
             node=spec.node,
             kubernetes_node=seen.spec.kubernetes_node,
             stages=events,
             overview=overview(filled(OverviewFacts, seen.facts)),
             seconds=time.monotonic() - began,
+            events=told,
+            events_unknown=unknown,
         )
 
     def _unseen(self, error: WizardError, began: float) -> NodeSeen:

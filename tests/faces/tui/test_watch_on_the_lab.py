@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -68,7 +69,7 @@ async def watching(scenario: str, folder: Path, every: float = 2.0) -> AsyncIter
         setup = all_machines(lab)
         async with aclosing(Outlook(setup, {}, 30.0)) as outlook:
             await outlook.reach.begin()
-            eyes = Eyes(outlook.fleet.look, outlook.telemetry)
+            eyes = Eyes(outlook.look, outlook.telemetry)
             names = [node.name for node in setup.nodes]
             app = WatchApp(names, eyes, every_seconds=every, setup="setup.toml")
             async with app.run_test(size=(80, 24)) as pilot:
@@ -114,3 +115,27 @@ async def test_a_node_that_goes_and_comes_back_is_told(tmp_path: Path) -> None:
         await server.start()
         await watch.shows("answers again")
         await watch.until(lambda: watch.app.view.sight.state("gpu1") == "done", "done again")
+
+
+async def test_what_the_cluster_tells_of_a_node_is_shown_as_it_comes(tmp_path: Path) -> None:
+    async with watching("done", tmp_path) as watch:
+        await watch.until(lambda: watch.app.view.sight.state("gpu1") == "done", "done")
+        soon = datetime.now(UTC) + timedelta(seconds=2)
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "gpu1.1", "namespace": "default"},
+            "involvedObject": {"kind": "Node", "name": "gpu1", "uid": "gpu1"},
+            "reason": "NodeNotReady",
+            "message": "Node gpu1 status is now: NodeNotReady",
+            "type": "Normal",
+            "lastTimestamp": soon.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "count": 3,
+        }
+        watch.lab.site.control.cluster.put(event)
+        await watch.shows("gpu1  NodeNotReady  ×3")
+        watch.app.view.chosen = "gpu1"
+        await watch.pilot.press("enter", "end", *["pagedown"] * 6)
+        await watch.shows("Events", "NodeNotReady")
+        assert watch.lab.api is not None
+        assert {request.method for request in watch.lab.api.requests} == {"GET"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -13,6 +15,8 @@ from textual.pilot import Pilot
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.tui.watching.app import WatchApp
 from gpu_wizard.faces.tui.watching.node import NodeScreen
+from gpu_wizard.facts.cluster_events import ClusterEvent
+from gpu_wizard.model.fact import Unknown
 from tests.faces.tui import gpu_series
 from tests.faces.tui.bench import as_text
 from tests.faces.tui.watch_nodes import (
@@ -105,6 +109,49 @@ async def test_what_changed_is_told() -> None:
         clock.on(10)
         await pilot.press("r")
         await in_both_sizes(app, pilot, "watch-changes")
+
+
+def told(*events: ClusterEvent, unknown: Unknown | None = None) -> list[NodeSeen]:
+    """Ten nodes, and what the cluster tells of the fourth."""
+    return [
+        replace(one, events=events, events_unknown=unknown) if one.node == "gpu-node-4" else one
+        for one in ten()
+    ]
+
+
+def event(
+    minute: int, kind: str, name: str, reason: str, message: str, **more: Any
+) -> ClusterEvent:
+    at = datetime(2026, 11, 26, 14, minute, 5, tzinfo=UTC)
+    return ClusterEvent(f"{name}{minute}", at, kind, "ml", name, reason, message, **more)
+
+
+async def test_what_the_cluster_tells_stands_among_the_events() -> None:
+    no_room = "0/10 nodes are available: 10 Insufficient nvidia.com/gpu. preemption: none helps."
+    failing = "Back-off restarting failed container nvidia-device-plugin-ctr"
+    nodes = told(
+        event(1, "Pod", "trainer-0", "FailedScheduling", no_room, is_warning=True, count=12),
+        event(0, "Node", "gpu-node-4", "NodeNotReady", "Node is not ready", is_warning=False),
+        event(2, "Pod", "plugin-x2l", "BackOff", failing, is_warning=True, host="gpu-node-4"),
+    )
+    app = watch_app(Looks(nodes))
+    async with app.run_test(size=SMALL) as pilot:
+        await drawn(pilot)
+        await in_both_sizes(app, pilot, "watch-events")
+        app.view.chosen = "gpu-node-4"
+        await pilot.press("enter")
+        await in_both_sizes(app, pilot, "watch-node-events")
+
+
+async def test_events_that_may_not_be_read_are_said_to_be_so() -> None:
+    nodes = told(unknown=Unknown("api-forbidden", "events is forbidden"))
+    app = watch_app(Looks(nodes))
+    async with app.run_test(size=LARGE) as pilot:
+        await drawn(pilot)
+        app.view.chosen = "gpu-node-4"
+        await pilot.press("enter", *["pagedown"] * 5)
+        await drawn(pilot)
+        assert "The cluster's events could not be read" in as_text(app)
 
 
 async def test_before_the_first_node_has_answered() -> None:

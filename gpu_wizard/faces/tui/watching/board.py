@@ -177,6 +177,6 @@ class BoardScreen(WatchScreen):
 
     def _events(self, width: int) -> list[Line]:
         view, words = self.view, self.view.words
-        lines = rows.change_lines(view.sight.changes, view.pen(width), _EVENT_ROWS - 1)
-        title = view.look.line((words("watch.changes"), HEADING))
-        return [title, *(lines or [view.look.line((words("watch.no-changes"), MUTED))])]
+        lines = rows.event_lines(view.sight.events(_EVENT_ROWS - 1), view.pen(width))
+        title = view.look.line((words("watch.events"), HEADING))
+        return [title, *(lines or [view.look.line((words("watch.no-events"), MUTED))])]

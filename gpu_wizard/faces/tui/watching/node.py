@@ -22,6 +22,7 @@ from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
 
+EVENT_ROWS = 12
 VIEWS = ("stages", "versions", "cards")
 
 
@@ -200,7 +201,8 @@ class NodeScreen(WatchScreen):
         return age_text(self.cards.panel, self.view.pen(80))
 
     def _stages(self, width: int) -> list[Line]:
-        return opened.stage_lines(self.seen, self.view.pen(width))
+        events = self.view.sight.events(EVENT_ROWS, self.node)
+        return opened.stage_lines(self.seen, events, self.view.pen(width))
 
     def _versions(self, width: int) -> list[Line]:
         return opened.version_lines(self.seen, self.view.pen(width))

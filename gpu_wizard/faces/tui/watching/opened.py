@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -11,7 +12,8 @@ from gpu_wizard.faces.status_words import error_next, next_step
 from gpu_wizard.faces.tui.drawing.gpu import Panel, panel_lines
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, RISK, STRONG, STYLES, Line, Part
-from gpu_wizard.faces.tui.watching.rows import link_of
+from gpu_wizard.faces.tui.watching.rows import event_lines, link_of
+from gpu_wizard.faces.tui.watching.sight import Change, Told
 from gpu_wizard.facts.overview import Overview
 from gpu_wizard.facts.versions import VersionRow
 from gpu_wizard.model.events import StageAssessed
@@ -45,17 +47,33 @@ def verdict_lines(seen: NodeSeen | None, setup: str, pen: Pen) -> list[Line]:
     return [*lines, *(look.wrapped(advice, pen.width, BODY, "  ", "→ ") if advice else [])]
 
 
-def stage_lines(seen: NodeSeen | None, pen: Pen) -> list[Line]:
-    """Every stage with what was found, then who else owns GPUs here."""
+def stage_lines(seen: NodeSeen | None, events: Sequence[Change | Told], pen: Pen) -> list[Line]:
+    """Every stage with what was found, who else owns GPUs here, then what happened."""
     look, words = pen.look, pen.words
     if seen is None:
         return []
     if seen.error is not None:
-        return [look.line((words("watch.no-answer"), MUTED))]
+        silent = look.line((words("watch.no-answer"), MUTED))
+        return [silent, *_events(seen, events, pen)]
     lines: list[Line] = []
     for number, event in enumerate(seen.stages, 1):
         lines += [*([look.line("")] if lines else []), *_stage(number, event, pen)]
-    return [*lines, *_owners(seen.overview, pen)]
+    return [*lines, *_owners(seen.overview, pen), *_events(seen, events, pen)]
+
+
+def _events(seen: NodeSeen, events: Sequence[Change | Told], pen: Pen) -> Iterator[Line]:
+    """What changed and what the cluster tells; why it tells nothing."""
+    look, words = pen.look, pen.words
+    if events or seen.events_unknown:
+        yield look.line("")
+        yield look.line((words("watch.events"), HEADING))
+    inner = replace(pen, width=pen.width - 2)
+    yield from (look.line("  ") + line for line in event_lines(events, inner))
+    if seen.events_unknown:
+        unknown = seen.events_unknown
+        why = words.of("reason", unknown.code, {"detail": unknown.detail})
+        text = words("watch.events-unknown", why=why)
+        yield from look.wrapped(text, pen.width, MUTED, "  ", "  ")
 
 
 def _stage(number: int, event: StageAssessed, pen: Pen) -> Iterator[Line]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
@@ -22,7 +22,7 @@ from gpu_wizard.faces.tui.look import (
     cut_middle,
     wrap,
 )
-from gpu_wizard.faces.tui.watching.sight import FOLD, WORST_FIRST, Change, Sight
+from gpu_wizard.faces.tui.watching.sight import FOLD, WORST_FIRST, Change, Sight, Told
 from gpu_wizard.faces.tui.words import Words
 
 WIDE = 120
@@ -83,10 +83,23 @@ def detail_lines(seen: NodeSeen | None, setup: str, pen: Pen, rows: int) -> list
     return [*_at_most(lines, rows - 1, pen), opens]
 
 
-def change_lines(changes: Sequence[Change], pen: Pen, rows: int) -> list[Line]:
-    """The newest changes, newest first."""
-    newest = list(changes)[: -rows - 1 : -1]
-    return [_change(change, pen) for change in newest]
+def event_lines(events: Iterable[Change | Told], pen: Pen) -> list[Line]:
+    """A line each: when, which node, what."""
+    return [_change(e, pen) if isinstance(e, Change) else _told(e, pen) for e in events]
+
+
+def last_change(sight: Sight, pen: Pen) -> list[Line]:
+    """What happened last, since the watch began."""
+    return [
+        line
+        for event in sight.events(1)
+        if _is_new(event, sight)
+        for line in event_lines([event], pen)
+    ]
+
+
+def _is_new(event: Change | Told, sight: Sight) -> bool:
+    return isinstance(event, Change) or sight.began_at is None or event.at >= sight.began_at
 
 
 def link_of(seen: NodeSeen, words: Words) -> str:
@@ -200,6 +213,23 @@ def _change(change: Change, pen: Pen) -> Line:
         (" → ", MUTED),
         (words.state(change.after), STYLES[change.after]),
     )
+
+
+def _told(told: Told, pen: Pen) -> Line:
+    event = told.event
+    at = told.at.astimezone().strftime("%H:%M:%S")
+    where = [(told.node, BODY)] if told.node else []
+    about = "  ".join((*([""] if told.node else []), event.about)) if event.about else ""
+    times = f"  ×{event.count}" if event.count > 1 else ""
+    parts: list[Part] = [
+        (f"{at}  ", MUTED),
+        *where,
+        (about, MUTED),
+        (f"  {event.reason}", RISK if event.is_warning else BODY),
+        (times, MUTED),
+        (f"  {_one_line(event.message)}", MUTED),
+    ]
+    return pen.look.ends(pen.width, parts, [])
 
 
 def _name_cells(sight: Sight, pen: Pen) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.ranges import natural
+from gpu_wizard.facts.cluster_events import ClusterEvent
 
 WORST_FIRST: Final = ("blocked", "needed", "waiting", "unknown", "looking", "done")
 FOLD_ABOVE: Final = 30
@@ -28,6 +29,15 @@ class Change:
     stage: str
     before: str
     after: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the cluster says of a node or a pod on it. `node` "": of a pod that is on none."""
+
+    at: datetime
+    node: str
+    event: ClusterEvent
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ class Sight:
         self.order = self.names
         self.seen: dict[str, NodeSeen] = {}
         self.changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
+        self.began_at: datetime | None = None
         self.looked_at: datetime | None = None
         self.query = ""
         self.is_unfinished_only = False
@@ -60,6 +71,7 @@ class Sight:
 
     def arrived(self, seen: NodeSeen, now: datetime) -> None:
         """One node was looked at: what differs from the look before is noted."""
+        self.began_at = self.began_at or now
         before = self.seen.get(seen.node)
         self.seen[seen.node] = seen
         if before is not None:
@@ -68,6 +80,19 @@ class Sight:
     def finished(self, now: datetime) -> None:
         """All nodes were looked at."""
         self.looked_at = now
+
+    def events(self, most: int, node: str | None = None) -> list[Change | Told]:
+        """What changed between looks and what the cluster tells, the newest first. `node`: of one alone."""
+        names = self.seen if node is None else {node} & self.seen.keys()
+        changes = [change for change in self.changes if node in (None, change.node)]
+        told = {
+            event.uid: Told(event.at, "" if event.is_homeless else name, event)
+            for name in names
+            for event in self.seen[name].events[:most]
+        }
+        # Of what happened at the same time the change noted last stands first: it is the cause.
+        merged: list[Change | Told] = [*reversed(changes), *told.values()]
+        return sorted(merged, key=lambda item: item.at, reverse=True)[:most]
 
     def sort(self) -> None:
         """Broken nodes first."""

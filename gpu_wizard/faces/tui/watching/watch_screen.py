@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from gpu_wizard.faces.tui.look import BODY, MUTED, RISK, STRONG, Line, Part
 from gpu_wizard.faces.tui.watching.keys import OF_NODES
-from gpu_wizard.faces.tui.watching.rows import change_lines
+from gpu_wizard.faces.tui.watching.rows import last_change
 from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
@@ -97,4 +97,4 @@ class WatchScreen(Screen[None]):
         """Nothing where the changes have a pane of their own."""
         if self.query("#board-events") and self.query_one("#board-events").display:
             return []
-        return change_lines(self.view.sight.changes, self.view.pen(width), 1)
+        return last_change(self.view.sight, self.view.pen(width))
