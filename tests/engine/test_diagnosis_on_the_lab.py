@@ -22,6 +22,7 @@ CURED = {
     "containerd-no-nvidia-runtime": ("config-without-nvidia", "runtime"),
     "plugin-incompatible-strategy": ("helm-plugin", "plugin-runtime"),
     "gpu-not-advertised": ("old-toolkit", "device-plugin"),
+    "k3s-not-running": ("hung-node", "join"),
     "toolkit-not-installed": ("no-toolkit", "toolkit"),
 }
 """Signature → a scenario that shows it, and the stage that cures it."""

@@ -12,6 +12,8 @@ from gpu_wizard.facts.kernel import DRIVER_FILES, DRIVER_STATE, DriverFiles, Dri
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.pci import CARDS
 from gpu_wizard.facts.runtime_classes import RUNTIME_CLASSES
+from gpu_wizard.facts.systemd import UNITS, K3sUnits, UnitState
+from gpu_wizard.facts.toolkit import CTK_VERSION, TOOLKIT_FILES, ToolkitFiles
 from gpu_wizard.knowledge.diagnose import Finding, diagnose
 from gpu_wizard.knowledge.diagnosis.conditions import TOKEN_FORM
 from gpu_wizard.model.fact import ABSENT, Fact, Known, Unknown
@@ -69,6 +71,21 @@ ALONE: list[tuple[str, dict[str, Fact[object]]]] = [
     ("gpu-not-advertised", {NODE.id: Known(IDLE)}),
     ("runtimeclass-not-found", {NODE.id: Known(IDLE), RUNTIME_CLASSES.id: Known(())}),
     ("containerd-no-nvidia-runtime", {CRICTL_INFO.id: Known(CriInfo())}),
+    (
+        "toolkit-not-installed",
+        {
+            CRICTL_INFO.id: Known(CriInfo()),
+            TOOLKIT_FILES.id: Known(ToolkitFiles()),
+            CTK_VERSION.id: ABSENT,
+        },
+    ),
+    (
+        "k3s-not-running",
+        {
+            UNITS.id: Known(K3sUnits(UnitState("k3s-agent", loaded=True), UnitState("k3s"))),
+            NODE.id: Known(IDLE),
+        },
+    ),
 ]
 
 
@@ -86,6 +103,24 @@ def test_what_nobody_could_look_at_tells_nothing() -> None:
         for probe in (CARDS.id, NODE.id, DRIVER_STATE.id, DRIVER_FILES.id, CRICTL_INFO.id)
     }
     assert diagnose([], unknown).findings == ()
+
+
+def test_a_toolkit_that_lies_elsewhere_is_not_missing() -> None:
+    facts: dict[str, Fact[object]] = {
+        CRICTL_INFO.id: Known(CriInfo()),
+        TOOLKIT_FILES.id: Known(ToolkitFiles(operator_runtime=True)),
+        CTK_VERSION.id: ABSENT,
+    }
+    assert [each.id for each in diagnose([], facts).findings] == ["containerd-no-nvidia-runtime"]
+
+
+def test_a_service_that_starts_is_not_stopped() -> None:
+    starting = UnitState("k3s-agent", loaded=True, active="activating")
+    facts: dict[str, Fact[object]] = {
+        UNITS.id: Known(K3sUnits(starting, UnitState("k3s"))),
+        NODE.id: Known(IDLE),
+    }
+    assert "k3s-not-running" not in [each.id for each in diagnose([], facts).findings]
 
 
 def test_a_loaded_driver_rules_out_that_it_is_missing() -> None:

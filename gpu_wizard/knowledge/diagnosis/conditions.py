@@ -23,6 +23,7 @@ from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.pci import CARDS, PciCard
 from gpu_wizard.facts.runtime_classes import RUNTIME_CLASSES, RuntimeClassObject
+from gpu_wizard.facts.systemd import UNITS, K3sUnits
 from gpu_wizard.facts.toolkit import CTK_VERSION, TOOLKIT_FILES, ToolkitFiles
 from gpu_wizard.model.fact import Absent, Fact, Known
 
@@ -145,6 +146,13 @@ def _no_runtime_program(facts: Facts) -> bool:
     return programs is not None and not programs.found
 
 
+def _k3s_stopped(facts: Facts) -> bool:
+    units = _value(facts, UNITS.id, K3sUnits)
+    if units is None or not units.current.loaded:
+        return False
+    return not (units.current.running or units.current.starting)
+
+
 def _no_toolkit(facts: Facts) -> bool:
     files = _value(facts, TOOLKIT_FILES.id, ToolkitFiles)
     if files is None or files.runtime or files.local_runtime or files.operator_runtime:
@@ -201,6 +209,7 @@ CONDITIONS: Mapping[str, Callable[[Facts], bool]] = {
     "runtime-missing": _runtime_missing,
     "runtime-present": _runtime_there,
     "runtime-program-missing": _no_runtime_program,
+    "k3s-stopped": _k3s_stopped,
     "toolkit-missing": _no_toolkit,
     "gpu-not-allocatable": _no_gpus,
     "gpu-allocatable": _gpus,
