@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from . import cgroups, network
+from .api import Api, path_of, path_of_object
 from .authority import issue, new_authority
 from .images import images
 from .machine import Machine, Result, Supplies
 from .packages import repository
 from .places import SOURCES
+from .prepared import toolkit_layer
 from .programs import DRIVER_VERSION, K3S_VERSION, programs
 from .rootfs import rootfs
 from .web import HOST_NAMES, Registry, Sites, serve
@@ -85,6 +88,7 @@ class Bed:
         self.machines: dict[str, Machine] = {}
         self._addresses = (f"10.123.0.{number}" for number in itertools.cycle(range(21, 99)))
         self._adding = threading.Lock()
+        self._api: Api | None = None
 
     @property
     def server(self) -> Machine:
@@ -96,11 +100,23 @@ class Bed:
         """Of the cluster's admin, usable from here."""
         return self.folder / "kubeconfig"
 
-    def add(self, name: str, *, cards: int = 0, address: str = "", disk_mb: int = 4096) -> Machine:
-        """A booted machine of that name with so many cards, driver loaded."""
+    def add(
+        self,
+        name: str,
+        *,
+        cards: int = 0,
+        address: str = "",
+        disk_mb: int = 4096,
+        toolkit: bool = False,
+    ) -> Machine:
+        """A booted machine of that name with so many cards, driver loaded; `toolkit`: NVIDIA's was installed before."""
         with self._adding:
             address = address or next(self._addresses)
-        machine = Machine(name, address, self.supplies, {SERVER[1]: SERVER[0]}, disk_mb)
+        supplies = self.supplies
+        layers = []
+        if toolkit:
+            layers.append(toolkit_layer(supplies.rootfs, self.packages, supplies.authority))
+        machine = Machine(name, address, supplies, {SERVER[1]: SERVER[0]}, disk_mb, layers)
         machine.make()
         self.machines[name] = machine
         give_cards(machine, cards)
@@ -149,10 +165,29 @@ class Bed:
         assert result.status == 0, f"kubectl {' '.join(arguments)}: {result.err}"
         return result.out
 
-    def get(self, *arguments: str) -> Object:
-        """An object, or a list of them, as JSON."""
-        found: Object = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+    @property
+    def api(self) -> Api:
+        """The control plane's API, as its admin."""
+        if self._api is None:
+            self._api = Api(self.kubeconfig)
+        return self._api
+
+    def get(self, kind: str, name: str = "", *, namespace: str = "", selector: str = "") -> Object:
+        """An object, or the list of all of a kind, in one namespace or in all, with these labels.
+
+        Raises:
+            AssertionError: it is not to be had; with the API's words.
+        """
+        labels = f"?labelSelector={quote(selector)}" if selector else ""
+        status, found = self.api.ask("GET", path_of(kind, name, namespace) + labels)
+        assert status == 200, f"{kind} {name}: {status} {found}"
         return found
+
+    def exists(self, kind: str, name: str) -> bool:
+        """Whether the API answers and knows it."""
+        with contextlib.suppress(OSError):
+            return self.api.ask("GET", path_of(kind, name))[0] == 200
+        return False
 
     def apply(self, *objects: Object) -> None:
         """Applied as a user would, on the client's side, with strict validation."""
@@ -166,14 +201,20 @@ class Bed:
 
     def ready(self, node: str) -> bool:
         """The Node is there and Ready."""
-        result = self.kubectl_run(
-            "get", "node", node, "-o", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-        )
-        return result.status == 0 and result.out == "True"
+        with contextlib.suppress(OSError):
+            status, found = self.api.ask("GET", path_of("node", node))
+            conditions = found["status"].get("conditions", []) if status == 200 else []
+            return ("Ready", "True") in [(each["type"], each["status"]) for each in conditions]
+        return False
 
     def allocatable(self, node: str, resource: str = "nvidia.com/gpu") -> int:
         """How many of a resource the Node offers; 0 if it does not know it."""
         return int(self.get("node", node)["status"]["allocatable"].get(resource, 0))
+
+    def close(self) -> None:
+        """Hangs up."""
+        if self._api is not None:
+            self._api.close()
 
     def tidy(self) -> None:
         """Machines but the server go, and what tests made in the cluster: Nodes, workloads, classes, rights."""
@@ -181,14 +222,17 @@ class Bed:
             self.remove(name)
         if SERVER[0] not in self.machines:
             return
-        everywhere = ("--all", "--all-namespaces", "--ignore-not-found", "--wait=false")
-        self.kubectl("delete", "daemonsets.apps,deployments.apps", *everywhere)
-        self.kubectl("delete", "nodes", "--all", "--wait=false")
-        self.kubectl_run("delete", "pods", *everywhere, "--force", "--grace-period=0")
-        for item in self.get("runtimeclasses")["items"]:
-            if OWNER_ANNOTATION not in item["metadata"].get("annotations", {}):
-                self.kubectl("delete", "runtimeclass", item["metadata"]["name"])
-        until("the cluster is empty", lambda: not self.get("nodes")["items"], 20)
+        for kind in ("daemonset", "deployment", "node"):
+            self._delete_all(kind)
+        self._delete_all("pod", {"gracePeriodSeconds": 0})
+        for each in self.get("runtimeclass")["items"]:
+            if OWNER_ANNOTATION not in each["metadata"].get("annotations", {}):
+                self.api.ask("DELETE", path_of_object("runtimeclass", each))
+        until("the cluster is empty", lambda: not self.get("node")["items"], 20)
+
+    def _delete_all(self, kind: str, how: Object | None = None) -> None:
+        for each in self.get(kind)["items"]:
+            self.api.ask("DELETE", path_of_object(kind, each), how)
 
 
 def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
@@ -243,3 +287,4 @@ def bed() -> Iterator[Bed]:
         finally:
             for name in list(made.machines):
                 made.remove(name)
+            made.close()

@@ -142,6 +142,13 @@ def fresh(bed: Bed) -> Iterator[Machine]:
 
 
 @pytest.fixture
+def equipped(bed: Bed) -> Iterator[Machine]:
+    """A new machine `gpu1` with one card, its driver and NVIDIA's toolkit; K3s will find it at its first start."""
+    yield bed.add("gpu1", cards=1, toolkit=True)
+    bed.tidy()
+
+
+@pytest.fixture
 def wizard(bed: Bed, tmp_path: Path) -> Wizard:
     """The product, with a home of its own."""
     return Wizard(bed, tmp_path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .bed import SERVER_URL, Bed, install_k3s, until
 from .machine import Machine
+from .prepared import TOOLKIT, VERSION
 
 Object = dict[str, Any]
 
@@ -20,18 +21,6 @@ RUNTIME_PROGRAMS = (
 )
 CUDA = "nvidia/cuda:12.5.1-base-ubuntu22.04"
 
-_TOOLKIT = r"""
-set -e
-export DEBIAN_FRONTEND=noninteractive
-curl -fsSL https://nvidia.github.io/libnvidia-container/gpgkey |
-  gpg --dearmor -o /usr/share/keyrings/nvidia-container-toolkit-keyring.gpg
-echo 'deb [signed-by=/usr/share/keyrings/nvidia-container-toolkit-keyring.gpg] https://nvidia.github.io/libnvidia-container/stable/deb/$(ARCH) /' \
-  > /etc/apt/sources.list.d/nvidia-container-toolkit.list
-apt-get update -q
-apt-get install -q -y nvidia-container-toolkit={0} nvidia-container-toolkit-base={0} \
-  libnvidia-container-tools={0} libnvidia-container1={0}
-"""
-
 
 def join(bed: Bed, machine: Machine, config: str = "") -> None:
     """The machine is a Node, Ready."""
@@ -43,9 +32,9 @@ def join(bed: Bed, machine: Machine, config: str = "") -> None:
     until(f"{machine.name} is Ready", lambda: bed.ready(machine.name))
 
 
-def install_toolkit(machine: Machine, version: str = "1.20.0-1") -> None:
+def install_toolkit(machine: Machine, version: str = VERSION) -> None:
     """From the repository, by apt, as NVIDIA's instructions say."""
-    machine.sh(_TOOLKIT.format(version))
+    machine.sh(TOOLKIT.format(version))
 
 
 def copy_toolkit(machine: Machine, folder: str) -> None:
@@ -142,5 +131,5 @@ def pod(
 
 def phase(bed: Bed, name: str) -> str:
     """Of a pod in the default namespace."""
-    found: str = bed.get("pod", name)["status"].get("phase", "")
+    found: str = bed.get("pod", name, namespace="default")["status"].get("phase", "")
     return found

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,13 +46,14 @@ class Result:
 
 @dataclass
 class Machine:
-    """`disk_mb`: size of its disk in memory."""
+    """`disk_mb`: size of its disk in memory. `layers`: trees over the root file system, the uppermost first."""
 
     name: str
     address: str
     supplies: Supplies
     hosts: dict[str, str] = field(default_factory=dict)
     disk_mb: int = 4096
+    layers: Sequence[Path] = ()
     _process: subprocess.Popen[bytes] | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _watcher: threading.Thread | None = None
@@ -81,9 +83,8 @@ class Machine:
         )
         for folder in ("upper", "work", "root", "rancher", "kubelet"):
             (self.disk / folder).mkdir()
-        layers = (
-            f"lowerdir={self.supplies.rootfs},upperdir={self.disk}/upper,workdir={self.disk}/work"
-        )
+        lower = ":".join(map(str, (*self.layers, self.supplies.rootfs)))
+        layers = f"lowerdir={lower},upperdir={self.disk}/upper,workdir={self.disk}/work"
         _run("mount", "-t", "overlay", "-o", layers, f"bed-{self.name}", str(self.root))
         self._furnish()
         network.plug_in(self.name, self.address)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from .bed import Bed, until
-from .hands import daemonset, install_toolkit, join, phase, pod, restart
+from .hands import daemonset, join, phase, pod
 from .machine import Machine
 from .wizard import Wizard
 
@@ -29,12 +29,10 @@ HELM_POD = {
 
 
 @pytest.fixture
-def ready(bed: Bed, fresh: Machine) -> Machine:
+def ready(bed: Bed, equipped: Machine) -> Machine:
     """A joined machine with a toolkit that K3s has found."""
-    join(bed, fresh)
-    install_toolkit(fresh)
-    restart(fresh)
-    return fresh
+    join(bed, equipped)
+    return equipped
 
 
 def test_hand_made_plugin_is_adopted_and_given_class_and_selector(
@@ -46,7 +44,7 @@ def test_hand_made_plugin_is_adopted_and_given_class_and_selector(
 
     run.expect(0)
     assert run.assessments()["device-plugin"]["code"] == "device-plugin.adopted"
-    found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
+    found = bed.get("daemonset", "nvidia-device-plugin-daemonset", namespace="kube-system")["spec"][
         "template"
     ]["spec"]
     assert found["runtimeClassName"] == "nvidia"
@@ -69,7 +67,7 @@ def test_helm_like_plugin_is_adopted(bed: Bed, ready: Machine, wizard: Wizard) -
     run = wizard.auto(wizard.write_setup([ready]))
 
     run.expect(0)
-    assert [each["metadata"]["name"] for each in bed.get("daemonsets", "-A")["items"]] == [
+    assert [each["metadata"]["name"] for each in bed.get("daemonset")["items"]] == [
         "plugin-nvidia-device-plugin"
     ]
 
@@ -81,7 +79,7 @@ def test_two_plugins_on_one_node_are_refused(bed: Bed, ready: Machine, wizard: W
 
     assert run.status == 1
     assert run.assessments()["device-plugin"]["code"] == "device-plugin.two", repr(run)
-    assert len(bed.get("daemonsets", "-A")["items"]) == 2
+    assert len(bed.get("daemonset")["items"]) == 2
 
 
 def test_field_of_another_manager_is_not_forced(bed: Bed, ready: Machine, wizard: Wizard) -> None:
@@ -95,7 +93,7 @@ def test_field_of_another_manager_is_not_forced(bed: Bed, ready: Machine, wizard
     error = run.of("stage-finished")[-1]["error"]
     assert error["code"] == "api-conflict"
     assert '"gitops": .spec.template.spec.runtimeClassName' in error["message"]
-    found = bed.get("daemonset", "-n", "kube-system", "nvidia-device-plugin-daemonset")["spec"][
+    found = bed.get("daemonset", "nvidia-device-plugin-daemonset", namespace="kube-system")["spec"][
         "template"
     ]["spec"]
     assert found["runtimeClassName"] == "nvidia-experimental"
@@ -122,7 +120,7 @@ def test_class_with_another_handler_is_left_alone(bed: Bed, ready: Machine, wiza
         bed.server.sh("systemctl --no-block restart k3s")
         until(
             "K3s made its class again",
-            lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+            lambda: bed.exists("runtimeclass", "nvidia"),
             seconds=120,
         )
 
@@ -142,7 +140,7 @@ def test_missing_class_is_made_as_ours(bed: Bed, ready: Machine, wizard: Wizard)
         bed.server.sh("systemctl --no-block restart k3s")
         until(
             "K3s made its class again",
-            lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0,
+            lambda: bed.exists("runtimeclass", "nvidia"),
             seconds=120,
         )
 
@@ -189,7 +187,7 @@ def test_user_who_may_only_look_is_told_what_is_missing(
     assert why["code"] == "api-forbidden"
     assert "forbidden" in json.dumps(why)
     assert token not in run.out
-    assert bed.get("daemonsets", "-A")["items"] == []
+    assert bed.get("daemonset")["items"] == []
 
 
 def test_node_of_another_host_is_not_taken_for_this_one(
@@ -249,6 +247,6 @@ def test_second_node_joins_while_the_first_computes(
 
     run.expect(0)
     assert bed.allocatable("gpu2") == 2
-    status = bed.get("pod", "training")["status"]
+    status = bed.get("pod", "training", namespace="default")["status"]
     assert status["phase"] == "Running"
     assert status["containerStatuses"][0]["restartCount"] == 0

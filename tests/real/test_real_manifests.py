@@ -22,7 +22,7 @@ def test_manifest_passes_a_strict_dry_run(bed: Bed, kind: str, said: str) -> Non
     )
 
     # K3s makes its class some seconds after the server is there, and a pod without it is refused.
-    until("the class", lambda: bed.kubectl_run("get", "runtimeclass", "nvidia").status == 0)
+    until("the class", lambda: bed.exists("runtimeclass", "nvidia"))
 
     out = bed.kubectl(
         "apply", "--dry-run=server", "--validate=strict", "-f", "-", text_in=printed.stdout

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from .bed import SERVER_CONFIG, Bed, install_k3s, until
-from .hands import Object, install_toolkit, join, phase, pod, restart
+from .hands import Object, join, phase, pod
 from .machine import Machine
 from .wizard import Wizard, run_and_strike
 
@@ -17,14 +17,12 @@ def succeeded(bed: Bed, name: str) -> bool:
 
 
 @pytest.fixture
-def proved(bed: Bed, fresh: Machine, wizard: Wizard) -> Machine:
+def proved(bed: Bed, equipped: Machine, wizard: Wizard) -> Machine:
     """A machine that the product took all the way."""
-    join(bed, fresh)
-    install_toolkit(fresh)
-    restart(fresh)
-    run = wizard.auto(wizard.write_setup([fresh]))
+    join(bed, equipped)
+    run = wizard.auto(wizard.write_setup([equipped]))
     run.expect(0)
-    return fresh
+    return equipped
 
 
 def test_proof_right_after_a_restart_is_not_fooled_by_old_allocatable(
@@ -50,7 +48,7 @@ def test_all_cards_taken_is_said_and_nobody_is_disturbed(
 
     assert run.assessments()["proof"]["code"] == "proof.gpus-in-use", repr(run)
     assert phase(bed, "training") == "Running"
-    assert [item["metadata"]["name"] for item in bed.get("pods", "-n", "default")["items"]] == [
+    assert [item["metadata"]["name"] for item in bed.get("pod", namespace="default")["items"]] == [
         "training"
     ]
 
@@ -64,7 +62,7 @@ def test_image_that_cannot_be_pulled_is_named_and_its_pods_go(
 
     run.expect(1)
     assert run.assessments()["proof"]["code"] == "proof.image"
-    until("its pods are gone", lambda: not bed.get("pods", "-n", "default")["items"])
+    until("its pods are gone", lambda: not bed.get("pod", namespace="default")["items"])
 
 
 def test_pod_without_class_and_class_without_request_are_as_recorded(
@@ -113,7 +111,9 @@ def test_admission_that_failed_is_cured_by_a_second_try(
 
 def asking_pods(bed: Bed) -> list[Object]:
     """Those that ask for a card, of the run in hand."""
-    found: list[Object] = bed.get("pods", "-l", "gpu-wizard/part=proof")["items"]
+    found: list[Object] = bed.get("pod", namespace="default", selector="gpu-wizard/part=proof")[
+        "items"
+    ]
     return found
 
 

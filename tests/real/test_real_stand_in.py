@@ -43,7 +43,7 @@ def test_good_join_says_what_is_recorded_in_that_order(bed: Bed, fresh: Machine)
     assert in_order(fresh.journal("k3s-agent"), GOOD_JOIN), fresh.journal("k3s-agent")[-4000:]
     labels = bed.get("node", "gpu1")["metadata"]["labels"]
     assert labels["node.kubernetes.io/instance-type"] == "k3s"
-    owner = bed.get("secret", "-n", "kube-system", "gpu1.node-password.k3s")["metadata"]
+    owner = bed.get("secret", "gpu1.node-password.k3s", namespace="kube-system")["metadata"]
     assert [each["kind"] for each in owner.get("ownerReferences", [])] in ([], ["Node"])
 
 
@@ -152,12 +152,17 @@ def test_pod_lives_through_the_agents_restart(bed: Bed, fresh: Machine) -> None:
             "spec": spec,
         }
     )
-    until("the pod runs", lambda: bed.get("pod", "lives")["status"].get("phase") == "Running")
-    before = bed.get("pod", "lives")["status"]["containerStatuses"][0]["containerID"]
+    until(
+        "the pod runs",
+        lambda: bed.get("pod", "lives", namespace="default")["status"].get("phase") == "Running",
+    )
+    before = bed.get("pod", "lives", namespace="default")["status"]["containerStatuses"][0][
+        "containerID"
+    ]
 
     restart(fresh)
 
-    after = bed.get("pod", "lives")["status"]["containerStatuses"][0]
+    after = bed.get("pod", "lives", namespace="default")["status"]["containerStatuses"][0]
     assert (after["containerID"], after["restartCount"]) == (before, 0)
     assert bed.ready("gpu1")
 
