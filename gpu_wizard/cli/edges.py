@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 """Source: K3s pkg/server: on servers only, root's, 0600, server https://127.0.0.1:6443."""
 API_PORT = 6443
+
+# What libraries log would stand between the program's own lines; what matters of it is raised, too.
+logging.getLogger().addHandler(logging.NullHandler())
 
 H = TypeVar("H", bound=HostReader)
 C = TypeVar("C", bound=ClusterReader)

@@ -76,7 +76,10 @@ async def from_file(path: str | None, context: str | None) -> KubeConnection:
         told = isinstance(error, ConfigException | OSError) and not isinstance(error, ssl.SSLError)
         reason = f": {error}" if told else "."
         raise InputError(
-            "kubeconfig-unreadable", f"The kubeconfig can't be used{reason}", where
+            "kubeconfig-unreadable",
+            f"The kubeconfig can't be used{reason}",
+            where,
+            f"See what `kubectl --kubeconfig {path or '~/.kube/config'} get nodes` says.",
         ) from error
 
 

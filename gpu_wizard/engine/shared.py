@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
-from gpu_wizard.model.errors import TimedOutError, Where, WizardError
+from gpu_wizard.model.errors import TimedOutError, Where, WizardError, as_unknown
 from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.ports import HostReader
 from gpu_wizard.model.question import HostAnswer, HostAsk
@@ -158,7 +158,7 @@ class Once(Generic[Q, A]):
         except TimeoutError:
             return [Unknown("timed-out")] * len(asks)
         except WizardError as error:
-            return [Unknown(error.code, str(error))] * len(asks)
+            return [as_unknown(error)] * len(asks)
 
     def _forget(self) -> None:
         """Drop what is too old; the oldest stands first."""

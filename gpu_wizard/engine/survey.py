@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from gpu_wizard.facts.identity import Identity, resolve
-from gpu_wizard.model.errors import UnreachableError, WizardError
+from gpu_wizard.model.errors import UnreachableError, WizardError, as_unknown
 from gpu_wizard.model.events import FactRead, StageAssessed, SurveyStarted
 from gpu_wizard.model.fact import Fact, Unknown
 from gpu_wizard.model.ports import HostReader, ReadNode, Show
@@ -132,7 +132,7 @@ async def _exchange(
     except WizardError as error:
         if must_answer and isinstance(error, UnreachableError):
             raise
-        return {probe.id: Unknown(error.code, str(error)) for probe in probes}
+        return dict.fromkeys((probe.id for probe in probes), as_unknown(error))
     return {probe.id: read(probe, answer) for probe, answer in zip(probes, answers, strict=True)}
 
 

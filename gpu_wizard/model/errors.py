@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gpu_wizard.model.fact import Unknown
+
 
 @dataclass(frozen=True)
 class Where:
@@ -99,3 +101,8 @@ class InputListError(InputError):
         first = errors[0]
         super().__init__(first.code, first.message, first.where, first.next_step)
         self.errors = errors
+
+
+def as_unknown(error: WizardError) -> Unknown:
+    """The fact that could not be looked at because of an error."""
+    return Unknown(error.code, str(error), tuple(error.params.items()))

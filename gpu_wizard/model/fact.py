@@ -26,10 +26,14 @@ class Absent:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Could not look. `code` is a knowledge id such as `timed-out`; `detail` is safe text for a person."""
+    """Could not look. `code` is a knowledge id such as `timed-out`; `detail` is safe text for a person.
+
+    `params`: what the code's text names, such as the host.
+    """
 
     code: str
     detail: str = ""
+    params: tuple[tuple[str, str], ...] = ()
 
 
 Fact: TypeAlias = Known[T] | Absent | Unknown

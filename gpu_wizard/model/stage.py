@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from gpu_wizard.model.action import Plan
+from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.spec import Spec
 
 F = TypeVar("F")
@@ -105,6 +106,11 @@ def blocked(code: str, *notes: Note, **params: object) -> Assessment:
 def unknown(code: str, **params: object) -> Assessment:
     """Could not look; `settling` where the next look may succeed."""
     return Assessment("unknown", code, _texts(params), settling=code in PASSING)
+
+
+def not_seen(fact: Unknown) -> Assessment:
+    """Could not look, for the reason that a fact gives."""
+    return unknown(fact.code, **{**dict(fact.params), "detail": fact.detail})
 
 
 def ask_person(question: Question) -> Assessment:

@@ -29,7 +29,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
-    unknown,
+    not_seen,
     waiting,
 )
 from gpu_wizard.model.version import Version
@@ -56,11 +56,11 @@ class DevicePlugin(Stage[DevicePluginFacts]):
     def assess(self, facts: DevicePluginFacts, spec: Spec) -> Assessment:
         """Who serves the node: nobody, one, the Operator, or too many."""
         if isinstance(facts.sets, Unknown):
-            return unknown(facts.sets.code, detail=facts.sets.detail)
+            return not_seen(facts.sets)
         if isinstance(facts.dra, Known):
             return blocked("device-plugin.dra", device_class=facts.dra.value)
         if isinstance(facts.node, Unknown):
-            return unknown(facts.node.code, detail=facts.node.detail)
+            return not_seen(facts.node)
         if not isinstance(facts.node, Known):
             return waiting("device-plugin.no-node", node=spec.kubernetes_node)
         owned = ownership(value_or(facts.sets, ()), facts.node.value, spec)

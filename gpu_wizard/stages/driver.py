@@ -27,6 +27,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
+    not_seen,
     unknown,
 )
 
@@ -97,8 +98,8 @@ class _Judge:
         match query:
             case Unknown("timed-out"):
                 return self._cause() or blocked("driver.smi-hangs")
-            case Unknown(code, detail):
-                return unknown(code, detail=detail)
+            case Unknown() as why:
+                return not_seen(why)
             case Absent():
                 return self._without_smi()
             case Known(report):
@@ -151,7 +152,7 @@ class _Judge:
         if self._state.wsl:
             return done("driver.wsl", Note("driver.wsl-limits"), *notes, version=version)
         if isinstance(self._facts.state, Unknown):
-            return unknown(self._facts.state.code, detail=self._facts.state.detail)
+            return not_seen(self._facts.state)
         if not self._state.has(kernel.UVM_NODE):
             return needed("driver.no-uvm", *notes, version=version)
         cuda = cuda_version(self._facts)
@@ -188,7 +189,7 @@ class _Judge:
     def _not_loaded(self) -> Assessment:
         module, state = self._facts.module, self._facts.state
         if isinstance(state, Unknown):
-            return unknown(state.code, detail=state.detail)
+            return not_seen(state)
         if self._state.version:
             return (
                 blocked("driver.no-answer", version=self._state.version)

@@ -16,7 +16,7 @@ from gpu_wizard.model.action import Plan
 from gpu_wizard.model.fact import Fact, Known, Unknown, value_of, value_or
 from gpu_wizard.model.question import PodLog, asks, facts
 from gpu_wizard.model.spec import Spec
-from gpu_wizard.model.stage import Assessment, Found, Stage, done, unknown, waiting
+from gpu_wizard.model.stage import Assessment, Found, Stage, done, not_seen, unknown, waiting
 
 
 @facts
@@ -40,7 +40,7 @@ class Evidence(Stage[EvidenceFacts]):
         """Plugin pod, its log, allocatable against cards; *done* says nothing of a test pod."""
         for fact in (facts.node, facts.pods, facts.plugin_logs, facts.cards):
             if isinstance(fact, Unknown):
-                return unknown(fact.code, detail=fact.detail)
+                return not_seen(fact)
         if not isinstance(facts.node, Known):
             return waiting("proof.no-node", node=spec.kubernetes_node)
         chain = self._chain(facts, facts.node.value)
@@ -49,7 +49,7 @@ class Evidence(Stage[EvidenceFacts]):
             return self._unread_log(facts, chain, gap) or gap
         if isinstance(facts.journal, Unknown):
             # After a restart of the kubelet allocatable lies; only its start tells how old the registration is.
-            return unknown(facts.journal.code, detail=facts.journal.detail)
+            return not_seen(facts.journal)
         return done("proof.evidence", node=chain.node.name)
 
     def plan(self, facts: EvidenceFacts, spec: Spec) -> Plan:

@@ -24,7 +24,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
-    unknown,
+    not_seen,
     waiting,
 )
 
@@ -47,7 +47,7 @@ class Join(Stage[JoinFacts]):
     def assess(self, facts: JoinFacts, spec: Spec) -> Assessment:
         """Member, on its way, or outside; and what stands in the way."""
         if isinstance(facts.units, Unknown):
-            return unknown(facts.units.code, detail=facts.units.detail)
+            return not_seen(facts.units)
         if isinstance(facts.units, Absent):
             return blocked("join.needs-systemd")
         now = Situation(facts, spec)
@@ -82,9 +82,9 @@ def _running(now: Situation) -> Assessment:
     if isinstance(node, Unknown):
         if node.code in _API_COMES_BACK and now.age < SETTLE_SECONDS:
             return waiting("join.api-away", settling=True)
-        return unknown(node.code, detail=node.detail)
+        return not_seen(node)
     if isinstance(now.facts.boot_id, Unknown):
-        return unknown(now.facts.boot_id.code, detail=now.facts.boot_id.detail)
+        return not_seen(now.facts.boot_id)
     cause = None if now.journal.healthy else now.journal.cause
     if cause:
         return _fault(now, cause)
@@ -158,7 +158,7 @@ def _idle(now: Situation) -> Assessment:
     if now.unit.name == SERVER:
         return needed("join.server-stopped", **now.names)
     if isinstance(facts.node, Unknown):
-        return _server_obstacle(now) or unknown(facts.node.code, detail=facts.node.detail)
+        return _server_obstacle(now) or not_seen(facts.node)
     if not join.is_valid_name(spec.kubernetes_node):
         return blocked("join.name-invalid", name=spec.kubernetes_node)
     stranger = now.stranger
@@ -190,7 +190,7 @@ def _obstacle(now: Situation) -> Assessment | None:
     """What would make a start fail, found before anything is changed."""
     for fact in (now.facts.files, now.facts.config, now.facts.environment, now.facts.version):
         if isinstance(fact, Unknown):
-            return unknown(fact.code, detail=fact.detail)
+            return not_seen(fact)
     return (
         _server_obstacle(now)
         or _clock_obstacle(now)
@@ -237,7 +237,7 @@ def _token_obstacle(now: Situation) -> Assessment | None:
     if now.token_source is not None:
         return None
     asked = now.facts.server_version
-    return unknown(asked.code) if isinstance(asked, Unknown) else blocked("join.no-token-source")
+    return not_seen(asked) if isinstance(asked, Unknown) else blocked("join.no-token-source")
 
 
 def _preparation(now: Situation, *, fresh_token: bool) -> Plan:

@@ -23,7 +23,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
-    unknown,
+    not_seen,
     waiting,
 )
 
@@ -49,7 +49,7 @@ class Labels(Stage[LabelsFacts]):
         """Whether the Node is this host, and which labels it lacks."""
         for fact in (facts.node, facts.sets):
             if isinstance(fact, Unknown):
-                return unknown(fact.code, detail=fact.detail)
+                return not_seen(fact)
         if not isinstance(facts.node, Known):
             return waiting("labels.no-node", node=spec.kubernetes_node)
         node = facts.node.value

@@ -22,7 +22,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
-    unknown,
+    not_seen,
     waiting,
 )
 
@@ -48,7 +48,7 @@ class PluginRuntime(Stage[PluginRuntimeFacts]):
     def assess(self, facts: PluginRuntimeFacts, spec: Spec) -> Assessment:
         """Whether class and scope are right, and whether setting them would harm another node."""
         if isinstance(facts.sets, Unknown):
-            return unknown(facts.sets.code, detail=facts.sets.detail)
+            return not_seen(facts.sets)
         plugin = self._plugin(facts, spec)
         if plugin is None:
             return waiting("plugin-runtime.no-plugin")

@@ -32,6 +32,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
+    not_seen,
     unknown,
     waiting,
 )
@@ -121,7 +122,7 @@ class Proof(Stage[ProofFacts]):
     def _evidence(self, facts: ProofFacts, spec: Spec) -> _Evidence | Assessment:
         for fact in (facts.node, facts.pods, facts.cards):
             if isinstance(fact, Unknown):
-                return unknown(fact.code, detail=fact.detail)
+                return not_seen(fact)
         if not isinstance(facts.node, Known):
             return waiting("proof.no-node", node=spec.kubernetes_node)
         plugin = plugin_state(value_or(facts.pods, ()), value_or(facts.plugin_logs, ()))

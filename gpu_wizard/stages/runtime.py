@@ -42,7 +42,7 @@ from gpu_wizard.model.stage import (
     blocked,
     done,
     needed,
-    unknown,
+    not_seen,
     waiting,
 )
 from gpu_wizard.model.version import Version
@@ -167,7 +167,7 @@ class _Judge:
             if isinstance(fact, Unknown):
                 if fact is self._facts.loaded and fact.code == "timed-out":
                     return waiting("runtime.containerd-starting", settling=True)
-                return unknown(fact.code, detail=fact.detail)
+                return not_seen(fact)
         return None
 
     def _not_ours(self) -> Assessment | None:

@@ -11,7 +11,7 @@ from gpu_wizard.model.action import ApplyObject, Plan, Step
 from gpu_wizard.model.fact import Fact, Known, Unknown, value_or
 from gpu_wizard.model.question import asks, facts
 from gpu_wizard.model.spec import Spec
-from gpu_wizard.model.stage import Assessment, Found, Stage, blocked, done, needed, unknown
+from gpu_wizard.model.stage import Assessment, Found, Stage, blocked, done, needed, not_seen
 
 HANDLER = "nvidia"
 
@@ -35,7 +35,7 @@ class RuntimeClass(Stage[RuntimeClassFacts]):
         """Whether the class is there, with the right handler."""
         if not isinstance(facts.classes, Known):
             why = facts.classes if isinstance(facts.classes, Unknown) else Unknown("no-cluster")
-            return unknown(why.code, detail=why.detail)
+            return not_seen(why)
         name = spec.options.runtime_class.name
         for each in facts.classes.value:
             if each.name == name and each.handler != HANDLER:

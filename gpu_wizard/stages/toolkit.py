@@ -35,7 +35,17 @@ from gpu_wizard.model.action import Plan
 from gpu_wizard.model.fact import Absent, Fact, Known, Unknown, value_or
 from gpu_wizard.model.question import asks, facts
 from gpu_wizard.model.spec import Spec
-from gpu_wizard.model.stage import Assessment, Found, Note, Stage, blocked, done, needed, unknown
+from gpu_wizard.model.stage import (
+    Assessment,
+    Found,
+    Note,
+    Stage,
+    blocked,
+    done,
+    needed,
+    not_seen,
+    unknown,
+)
 from gpu_wizard.model.version import Version
 
 NEEDED_BYTES = 200 << 20
@@ -72,9 +82,9 @@ class Toolkit(Stage[ToolkitFacts]):
         """What is there is judged first; what an installation would meet, only where one is needed."""
         packages = _packages(facts)
         if isinstance(packages, Unknown):
-            return unknown(packages.code, detail=packages.detail)
+            return not_seen(packages)
         if isinstance(facts.files, Unknown):
-            return unknown(facts.files.code, detail=facts.files.detail)
+            return not_seen(facts.files)
         verdict = self._present(facts, _installation(facts, spec))
         if verdict.state != "needed":
             return verdict
@@ -121,7 +131,7 @@ class Toolkit(Stage[ToolkitFacts]):
         if files.read_only:
             return blocked(_READ_ONLY[files.read_only], packages=" ".join(TOOLKIT_PACKAGES))
         if isinstance(facts.system, Unknown):
-            return unknown(facts.system.code, detail=facts.system.detail)
+            return not_seen(facts.system)
         if not _family(facts):
             return blocked("toolkit.unsupported-system", system=system.name)
         if not Version(options.version).at_least(TOOLKIT_FLOOR):

@@ -53,6 +53,30 @@ def test_bad_usage_is_2_and_says_what_is_wrong(arguments: tuple[str, ...], said:
     assert "Traceback" not in ran.stderr
 
 
+def test_a_kubeconfig_whose_login_program_is_missing_is_told_once(tmp_path: Path) -> None:
+    login = {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-login"}
+    cluster = {"server": "https://127.0.0.1:1"}
+    config = {
+        "clusters": [{"name": "a", "cluster": cluster}],
+        "users": [{"name": "a", "user": {"exec": {**login, "interactiveMode": "Never"}}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "current-context": "a",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    ran = status("127.0.0.1:1", "--kubeconfig", str(tmp_path / "config"), HOME=str(tmp_path))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.count("no-such-login") == 1
+    assert "kubectl --kubeconfig" in ran.stderr
+
+
+def test_a_control_plane_that_refuses_is_named_in_every_fact_it_would_tell(tmp_path: Path) -> None:
+    ran = status("local", "--control-plane", "anna@127.0.0.1:1", "--json", HOME=str(tmp_path))
+    (node,) = json.loads(ran.stdout)["nodes"]
+    told = {stage["text"] for stage in node["stages"] if stage["code"] == "connection-refused"}
+    assert told
+    assert all("127.0.0.1" in text and "<" not in text for text in told)
+
+
 def test_a_host_that_does_not_answer_is_a_row_of_its_own(tmp_path: Path) -> None:
     ran = status("anna@127.0.0.1:1", "--json", HOME=str(tmp_path))
     assert ran.returncode == 1, ran.stderr
