@@ -15,6 +15,8 @@ from gpu_wizard.model.question import JsonObject, Objects, ObjectsFound, Probe
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "gpu-wizard"
+SHARING_ANNOTATION = "gpu-wizard/sharing"
+"""Of the plugin's pods, where the setup file asks for shares of cards: the plugin's configuration."""
 OPERATOR_NAMES = ("nvidia-device-plugin-daemonset",)
 OPERATOR_APP = "nvidia-device-plugin-daemonset"
 """The Operator's DaemonSet has the static manifest's name, another namespace, and the pod label `app`."""
@@ -26,7 +28,7 @@ class PluginSet:
 
     `selector`: its pods' node selector; `affinity`: required node affinity terms as the API has them, empty for
     none. `maker`: `gpu-wizard`, `helm`, `operator` or `hand`. `settled`: the controller has seen this generation
-    and all pods are of it.
+    and all pods are of it. `sharing`: the configuration that we gave it, "" for whole cards.
     """
 
     namespace: str
@@ -39,6 +41,7 @@ class PluginSet:
     maker: str
     settled: bool
     environment: Mapping[str, str]
+    sharing: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -103,8 +106,13 @@ def _plugin_set(item: JsonObject) -> PluginSet | None:
         runtime_class=str(spec.get("runtimeClassName") or ""),
         maker=_maker(meta, (template.get("metadata") or {}).get("labels") or {}),
         settled=_settled(item),
+        sharing=str(_annotations(template).get(SHARING_ANNOTATION, "")),
         environment={e["name"]: str(e.get("value", "")) for e in containers[0].get("env") or ()},
     )
+
+
+def _annotations(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (template.get("metadata") or {}).get("annotations") or {}
 
 
 def _maker(meta: Mapping[str, Any], pod_labels: Mapping[str, str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from gpu_wizard.facts.daemonsets import MANAGED_BY, OURS
+from gpu_wizard.facts.daemonsets import MANAGED_BY, OURS, SHARING_ANNOTATION
 from gpu_wizard.model.spec import Spec
 
 PLUGIN_NAMESPACE = "kube-system"
@@ -18,19 +19,22 @@ PRESENT_LABEL = "nvidia.com/gpu.present"
 ROLE_LABEL = "node-role.kubernetes.io/gpu"
 RUN_LABEL = "gpu-wizard/run"
 PART_LABEL = "gpu-wizard/part"
+CONFIG_VARIABLE = "CONFIG_FILE"
+_CONFIG_FOLDER = "/etc/gpu-wizard"
 TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 
 Manifest = dict[str, Any]
 
 
-def plugin_manifest(spec: Spec) -> Manifest:
+def plugin_manifest(spec: Spec, sharing: str = "") -> Manifest:
     """The device plugin: on GPU nodes alone, under the nvidia class, failing loudly where it finds no driver.
+
+    `sharing`: the configuration that it has and keeps, where the Spec leaves that open.
 
     Source: k8s-device-plugin v0.20.0 static manifest's fields, with domain.md appendix G's deltas.
     """
-    options = spec.options.device_plugin
-    label, value = PLUGIN_POD_LABEL
-    return {
+    options, (label, value) = spec.options.device_plugin, PLUGIN_POD_LABEL
+    manifest: Manifest = {
         "apiVersion": "apps/v1",
         "kind": "DaemonSet",
         "metadata": {
@@ -59,6 +63,31 @@ def plugin_manifest(spec: Spec) -> Manifest:
             },
         },
     }
+    if text := sharing_config(options.replicas, sharing):
+        _share(manifest["spec"]["template"], text)
+    return manifest
+
+
+def sharing_config(replicas: int, kept: str = "") -> str:
+    """The plugin's configuration for so many shares of each card, "" for whole cards; `kept` where it is 0.
+
+    Source: k8s-device-plugin README, time-slicing.
+    """
+    if replicas < 2:
+        return "" if replicas else kept
+    resources = [{"name": GPU_LABEL, "replicas": replicas}]
+    return json.dumps({"version": "v1", "sharing": {"timeSlicing": {"resources": resources}}})
+
+
+def _share(template: Manifest, text: str) -> None:
+    """Gives the plugin its configuration by an annotation of its pod: one object, and a change makes new pods."""
+    template["metadata"]["annotations"] = {SHARING_ANNOTATION: text}
+    (container,) = template["spec"]["containers"]
+    container["env"].append({"name": CONFIG_VARIABLE, "value": f"{_CONFIG_FOLDER}/config.yaml"})
+    container["volumeMounts"].append({"name": "config", "mountPath": _CONFIG_FOLDER})
+    field = {"fieldPath": f"metadata.annotations['{SHARING_ANNOTATION}']"}
+    item = {"path": "config.yaml", "fieldRef": field}
+    template["spec"]["volumes"].append({"name": "config", "downwardAPI": {"items": [item]}})
 
 
 def _plugin_container(image: str) -> Manifest:

@@ -114,6 +114,9 @@ FORMS: Mapping[tuple[type, str], Form] = {
     (DevicePluginOptions, "image"): _like(
         r"[\w.-]+(?::\d+)?(?:/[\w.-]+)*", "must be registry and name of an image, without a tag."
     ),
+    (DevicePluginOptions, "replicas"): Form(
+        lambda value: 0 <= value <= 100, "must be between 0 and 100."
+    ),
     (RuntimeClassOptions, "name"): _like(
         rf"{_LABEL}(?:\.{_LABEL})*", "must be lower-case letters, digits, dots and dashes."
     ),

@@ -70,10 +70,13 @@ class RuntimeOptions:
 
 @dataclass(frozen=True)
 class DevicePluginOptions:
-    """Stage 5. `image`: registry and name without the tag, for mirrors."""
+    """Stage 5. `image`: registry and name without the tag, for mirrors. `replicas`: so many shares of each card
+    (time-slicing), 1 for whole cards, 0 for what our plugin is told already.
+    """
 
     version: str = "v0.20.0"
     image: str = "nvcr.io/nvidia/k8s-device-plugin"
+    replicas: int = 0
 
 
 @dataclass(frozen=True)

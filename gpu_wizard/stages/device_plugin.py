@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from gpu_wizard.facts.daemonsets import PLUGIN_SETS, PluginSet
-from gpu_wizard.facts.manifests import PLUGIN_NAME, PLUGIN_NAMESPACE, plugin_manifest
+from gpu_wizard.facts.manifests import (
+    PLUGIN_NAME,
+    PLUGIN_NAMESPACE,
+    plugin_manifest,
+    sharing_config,
+)
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.operator import DRA, OPERATOR, Operator
 from gpu_wizard.facts.plugin_owner import (
@@ -68,7 +73,8 @@ class DevicePlugin(Stage[DevicePluginFacts]):
 
     def plan(self, facts: DevicePluginFacts, spec: Spec) -> Plan:
         """Our own DaemonSet, applied whole."""
-        manifest = plugin_manifest(spec)
+        ours = next((each for each in value_or(facts.sets, ()) if each.is_ours), None)
+        manifest = plugin_manifest(spec, ours.sharing if ours else "")
         params = {"image": manifest["spec"]["template"]["spec"]["containers"][0]["image"]}
         return (Step("device-plugin.apply", ApplyObject(manifest), params=params),)
 
@@ -124,16 +130,19 @@ class DevicePlugin(Stage[DevicePluginFacts]):
 
     def _one(self, plugin: PluginSet, spec: Spec) -> Assessment:
         have, want = plugin.image.rsplit(":", 1)[-1], spec.options.device_plugin.version
+        replicas = spec.options.device_plugin.replicas
         if plugin.is_ours:
             wanted = plugin_manifest(spec)["spec"]["template"]["spec"]["containers"][0]["image"]
             if plugin.image != wanted:
                 return needed("device-plugin.other-version", have=have, want=want)
+            if plugin.sharing != sharing_config(replicas, plugin.sharing):
+                return needed("device-plugin.other-sharing", replicas=replicas)
             return done("device-plugin.ours", name=plugin, version=have)
-        notes = (
-            ()
-            if Version(have).at_least(SECURE_FLOOR)
-            else (Note("device-plugin.old", {"have": have}),)
-        )
+        notes = []
+        if not Version(have).at_least(SECURE_FLOOR):
+            notes.append(Note("device-plugin.old", {"have": have}))
+        if replicas > 1:
+            notes.append(Note("device-plugin.sharing-is-theirs", {"replicas": str(replicas)}))
         return done("device-plugin.adopted", *notes, name=plugin, version=have, maker=plugin.maker)
 
 

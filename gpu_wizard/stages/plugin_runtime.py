@@ -70,9 +70,8 @@ class PluginRuntime(Stage[PluginRuntimeFacts]):
             return ()
         params = {"name": str(plugin)}
         if plugin.is_ours:
-            return (
-                Step("plugin-runtime.apply", ApplyObject(plugin_manifest(spec)), params=params),
-            )
+            whole = ApplyObject(plugin_manifest(spec, plugin.sharing))
+            return (Step("plugin-runtime.apply", whole, params=params),)
         losing = _losing(facts, plugin, spec)
         patch = plugin_patch(plugin.namespace, plugin.name, self._wanted(plugin, spec))
         risk = (

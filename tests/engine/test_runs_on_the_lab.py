@@ -169,3 +169,17 @@ async def test_each_scenario_ends_as_it_should(
     assert run.finished.outcome == outcome, run.face.codes()
     if code:
         assert run.face.codes()[stage] == code
+
+
+async def test_shares_of_a_card_that_the_setup_file_asks_for(tmp_path: Path) -> None:
+    async with lab("fresh", tmp_path) as running:
+        setup = running.directory / "setup.toml"
+        setup.write_text(f"{setup.read_text()}\n[stages.device-plugin]\nreplicas = 4\n")
+        run = await run_on(setup, tmp_path / "runs")
+        assert run.finished.outcome == "done", run.face.codes()
+        assert running.api is not None
+        node = running.api.cluster.get("Node", "", "gpu1")
+        assert node is not None
+        assert node["status"]["allocatable"]["nvidia.com/gpu"] == "4"
+        again = await run_on(setup, tmp_path / "runs")
+        assert again.finished.changes == 0

@@ -234,6 +234,21 @@ def test_sharing_that_was_set_up_by_hand_multiplies_and_is_proved(
     assert run.assessments()["proof"]["code"] == "proof.proved"
 
 
+def test_shares_that_the_setup_file_asks_for_multiply_and_are_proved(
+    bed: Bed, ready: Machine, wizard: Wizard
+) -> None:
+    setup = wizard.write_setup([ready], stages={"device-plugin": {"replicas": 4}})
+
+    wizard.auto(setup).expect(0)
+    assert bed.allocatable("gpu1") == 4
+    again = wizard.auto(setup, "--prove")
+
+    again.expect(0)
+    assert again.assessments()["proof"]["code"] == "proof.proved"
+    changed = [event["stage"] for event in again.of("step-started")]
+    assert set(changed) <= {"proof"}, repr(again)
+
+
 def test_second_node_joins_while_the_first_computes(
     bed: Bed, ready: Machine, wizard: Wizard
 ) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from gpu_wizard.facts.daemonsets import PluginSet
 from gpu_wizard.facts.operator import Operator
 from gpu_wizard.model.action import ApplyObject
 from gpu_wizard.model.fact import ABSENT, Absent, Fact, Known, Unknown
-from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.spec import DevicePluginOptions, Spec
 from gpu_wizard.stages.device_plugin import DevicePlugin, DevicePluginFacts
 from tests.stages.cluster_facts import HELM, OPERATORS, SPEC, daemonset, node, sets
 
@@ -138,3 +142,45 @@ def test_our_name_taken_by_a_plugin_elsewhere_leaves_joining_alone() -> None:
     question = STAGE.assess(facts(sets(taken)), SPEC).question
     assert question is not None
     assert [option.id for option in question.options] == ["join", "stop"]
+
+
+def sharing_spec(replicas: int) -> Spec:
+    options = replace(SPEC.options, device_plugin=DevicePluginOptions(replicas=replicas))
+    return replace(SPEC, options=options)
+
+
+def applied(replicas: int, found: Fact[tuple[PluginSet, ...]]) -> dict[str, Any]:
+    (step,) = STAGE.plan(facts(found), sharing_spec(replicas))
+    assert isinstance(step.action, ApplyObject)
+    return dict(step.action.manifest)
+
+
+def test_shares_of_a_card_are_asked_for_in_the_setup_file() -> None:
+    made = applied(4, sets())
+    template = made["spec"]["template"]
+    text = template["metadata"]["annotations"]["gpu-wizard/sharing"]
+    assert json.loads(text)["sharing"]["timeSlicing"]["resources"] == [
+        {"name": "nvidia.com/gpu", "replicas": 4}
+    ]
+    (container,) = template["spec"]["containers"]
+    assert {"name": "CONFIG_FILE", "value": "/etc/gpu-wizard/config.yaml"} in container["env"]
+    shared = facts(sets({**OURS, "spec": made["spec"]}))
+    assert STAGE.assess(shared, sharing_spec(4)).code == "device-plugin.ours"
+    assert STAGE.assess(shared, sharing_spec(2)).code == "device-plugin.other-sharing"
+    assert STAGE.assess(shared, sharing_spec(1)).code == "device-plugin.other-sharing"
+    whole = facts(sets(OURS))
+    assert STAGE.assess(whole, sharing_spec(4)).code == "device-plugin.other-sharing"
+    assert STAGE.assess(whole, sharing_spec(1)).code == "device-plugin.ours"
+
+
+def test_sharing_that_is_not_spoken_of_stays() -> None:
+    shared = sets({**OURS, "spec": applied(4, sets())["spec"]})
+    assert STAGE.assess(facts(shared), SPEC).code == "device-plugin.ours"
+    assert applied(0, shared) == applied(4, sets())
+    assert applied(1, shared) == applied(0, sets())
+
+
+def test_sharing_of_somebody_elses_plugin_is_theirs() -> None:
+    assessment = STAGE.assess(facts(sets(daemonset())), sharing_spec(4))
+    assert assessment.code == "device-plugin.adopted"
+    assert "device-plugin.sharing-is-theirs" in [note.code for note in assessment.notes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from gpu_wizard.lab.api.registry import Registry
@@ -30,10 +31,15 @@ def fault(registry: Registry, pod: JsonObject) -> str:
 
 
 def files(registry: Registry, pod: JsonObject, container: JsonObject) -> dict[str, str]:
-    """The files that ConfigMaps mount into a container, by path."""
+    """The files that ConfigMaps, and annotations by the downward API, mount into a container, by path."""
     found: dict[str, str] = {}
     volumes = {each["name"]: each for each in pod["spec"].get("volumes", ())}
     for mount in container.get("volumeMounts", ()):
+        downward = volumes.get(mount["name"], {}).get("downwardAPI") or {}
+        found |= {
+            f"{mount['mountPath'].rstrip('/')}/{item['path']}": _annotation(pod, item)
+            for item in downward.get("items", ())
+        }
         wanted = volumes.get(mount["name"], {}).get("configMap")
         config = _config(registry, pod["metadata"]["namespace"], wanted) if wanted else None
         if not wanted or not config:
@@ -45,6 +51,11 @@ def files(registry: Registry, pod: JsonObject, container: JsonObject) -> dict[st
             path = folder if mount.get("subPath") == item["path"] else f"{folder}/{item['path']}"
             found[path] = data.get(item["key"], "")
     return found
+
+
+def _annotation(pod: JsonObject, item: JsonObject) -> str:
+    name = re.fullmatch(r"metadata\.annotations\['(.+)'\]", item["fieldRef"]["fieldPath"])
+    return str(pod["metadata"].get("annotations", {}).get(name[1] if name else "", ""))
 
 
 def _config(registry: Registry, namespace: str, wanted: JsonObject) -> JsonObject | None:
