@@ -18,8 +18,9 @@ from gpu_wizard.facts.containerd_repair import Repair
 from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
 from gpu_wizard.facts.containerd_toml import Broken, read_toml
 from gpu_wizard.facts.identity import K3sConfig
+from gpu_wizard.facts.k3s import CONFIGURATION, K3sFiles
 from gpu_wizard.facts.k3s_journal import Cause
-from gpu_wizard.model.fact import Known
+from gpu_wizard.model.fact import Known, value_or
 
 Explanation: TypeAlias = tuple[str, Mapping[str, str]]
 """A reason behind `runtime.` and its parameters."""
@@ -70,8 +71,8 @@ def restart_hazard(situation: Situation, repair: Repair | None = None) -> Explan
     Judged from what K3s would render and containerd load then, not from what runs.
     """
     config = situation.config
-    if isinstance(config, Known) and config.value.broken:
-        return _say("config-unreadable", path=config.value.broken[0])
+    if isinstance(config, Known) and (spoilt := _config_hazard(situation, config.value)):
+        return spoilt
     start, template = _next_start(situation, repair), situation.template
     if start.fails and not situation.template_is_tried:
         return _say("restart-breaks", path=template, text=start.text)
@@ -91,6 +92,21 @@ def restart_hazard(situation: Situation, repair: Repair | None = None) -> Explan
         return _say("template-imports", path=template)
     code = "template-untried" if start.guessed else "restart-breaks"
     return _say(code, path=template, text=text)
+
+
+def _config_hazard(situation: Situation, config: K3sConfig) -> Explanation | None:
+    """A file of K3s's configuration with which it does not start, or an agent's token that it waits for in vain.
+
+    Source: K3s v1.34.3 as recorded (03-join-failures/21, 27; 06/g): without it a restart does not come back.
+    """
+    if config.broken:
+        return _say("config-unreadable", path=config.broken[0])
+    token, units, files = config.text("token-file"), situation.units, situation.k3s_files
+    is_agent = isinstance(units, Known) and not units.value.is_server
+    is_listed = isinstance(files, Known) and posixpath.dirname(token) == CONFIGURATION
+    if is_agent and is_listed and token not in value_or(files, K3sFiles()).beside:
+        return _say("token-gone", path=token)
+    return None
 
 
 def _next_start(situation: Situation, repair: Repair | None) -> NextStart:

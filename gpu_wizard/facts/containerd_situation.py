@@ -27,6 +27,7 @@ from gpu_wizard.facts.containerd_host import (
 from gpu_wizard.facts.containerd_judge import Verdict
 from gpu_wizard.facts.containerd_repair import Repair, is_ours, path_repair, repair_for
 from gpu_wizard.facts.identity import K3sConfig
+from gpu_wizard.facts.k3s import K3sFiles
 from gpu_wizard.facts.k3s_journal import K3sJournal
 from gpu_wizard.facts.objects import NodeObject
 from gpu_wizard.facts.systemd import K3sUnits
@@ -62,6 +63,7 @@ class Situation:
     journal: Fact[K3sJournal]
     config: Fact[K3sConfig]
     units: Fact[K3sUnits]
+    k3s_files: Fact[K3sFiles]
     wanted: str = ""
 
     @cached_property

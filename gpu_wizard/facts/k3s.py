@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.version import Version
 
 BINARY = "/usr/local/bin/k3s"
+CONFIGURATION = "/etc/rancher/k3s"
 OUR_CONFIG = "/etc/rancher/k3s/config.yaml.d/50-gpu-wizard.yaml"
 OUR_TOKEN = "/etc/rancher/k3s/gpu-wizard.token"  # noqa: S105 -- a path, not a token
 CLIENT_CERTIFICATE = "/var/lib/rancher/k3s/agent/client-kubelet.crt"
@@ -42,7 +44,7 @@ class K3sFiles:
     """Which of the files that matter for a join are there; none of their contents.
 
     `our_token_at`, `our_config_at`: when we wrote them, seconds since 1970; 0: not there. `downloader`: `curl`,
-    `wget` or "".
+    `wget` or "". `beside`: paths in /etc/rancher/k3s.
     """
 
     our_token_at: int = 0
@@ -50,6 +52,7 @@ class K3sFiles:
     client_certificate: bool = False
     node_password: bool = False
     downloader: str = ""
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ def parse_files(found: FilesFound) -> Fact[K3sFiles]:
             client_certificate=CLIENT_CERTIFICATE in times,
             node_password=NODE_PASSWORD in times,
             downloader=next((name for name in ("curl", "wget") if name in programs), ""),
+            beside=frozenset(path for path in times if posixpath.dirname(path) == CONFIGURATION),
         )
     )
 
@@ -198,7 +202,7 @@ K3S_FILES: Probe[FilesFound, K3sFiles] = Probe(
     "k3s.files",
     Files(
         (
-            *(OUR_CONFIG, OUR_TOKEN, CLIENT_CERTIFICATE, NODE_PASSWORD),
+            *(OUR_CONFIG, OUR_TOKEN, CLIENT_CERTIFICATE, NODE_PASSWORD, f"{CONFIGURATION}/*"),
             *(f"{path}/{name}" for path in _PROGRAM_DIRECTORIES for name in ("curl", "wget")),
         ),
         root=True,

@@ -26,7 +26,7 @@ from gpu_wizard.facts.containerd_repair import restart_step, write_step
 from gpu_wizard.facts.containerd_rows import found_rows
 from gpu_wizard.facts.containerd_situation import NVIDIA, Situation
 from gpu_wizard.facts.identity import K3S_CONFIG, K3sConfig
-from gpu_wizard.facts.k3s import CLOCK, K3S_VERSION
+from gpu_wizard.facts.k3s import CLOCK, K3S_FILES, K3S_VERSION, K3sFiles
 from gpu_wizard.facts.k3s_journal import JOURNAL, Cause, K3sJournal
 from gpu_wizard.facts.objects import NODE, NODE_PODS, NodeObject, PodObject
 from gpu_wizard.facts.operator import OPERATOR, Operator
@@ -66,6 +66,7 @@ class RuntimeFacts:
     config: Fact[K3sConfig] = asks(K3S_CONFIG)
     files: Fact[ContainerdFiles] = asks(FILES)
     programs: Fact[RuntimePrograms] = asks(PROGRAMS)
+    k3s_files: Fact[K3sFiles] = asks(K3S_FILES)
     unit_path: Fact[UnitPath] = asks(UNIT_PATH)
     loaded: Fact[CriInfo] = asks(CRICTL_INFO)
     last_words: Fact[LogFailure] = asks(LAST_WORDS)
@@ -114,6 +115,7 @@ def situation_of(facts: RuntimeFacts, wanted: str) -> Situation:
         journal=facts.journal,
         config=facts.config,
         units=facts.units,
+        k3s_files=facts.k3s_files,
         wanted=wanted,
     )
 
@@ -158,14 +160,10 @@ class _Judge:
 
     def _unreadable(self) -> Assessment | None:
         """Facts without which nothing can be said."""
-        for fact in (
-            self._facts.units,
-            self._facts.files,
-            self._facts.loaded,
-            self._facts.programs,
-        ):
+        facts = self._facts
+        for fact in (facts.units, facts.files, facts.loaded, facts.programs):
             if isinstance(fact, Unknown):
-                if fact is self._facts.loaded and fact.code == "timed-out":
+                if fact is facts.loaded and fact.code == "timed-out":
                     return waiting("runtime.containerd-starting", settling=True)
                 return not_seen(fact)
         return None

@@ -62,6 +62,7 @@ def situation(config: bytes, *more: FileFound, programs: tuple[str, ...] = (NVID
         ABSENT,
         ABSENT,
         ABSENT,
+        ABSENT,
     )
 
 

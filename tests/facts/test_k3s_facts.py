@@ -139,7 +139,9 @@ def test_files_of_a_member_and_of_a_bare_machine() -> None:
         *(k3s.OUR_CONFIG, k3s.OUR_TOKEN, k3s.CLIENT_CERTIFICATE, k3s.NODE_PASSWORD),
         *("/usr/bin/curl", "/usr/bin/wget"),
     )
-    assert k3s.parse_files(everything) == Known(K3sFiles(7, 7, True, True, "curl"))
+    assert k3s.parse_files(everything) == Known(
+        K3sFiles(7, 7, True, True, "curl", frozenset({k3s.OUR_TOKEN}))
+    )
     assert k3s.parse_files(FilesFound(())) == Known(K3sFiles())
     assert k3s.parse_files(found("/bin/wget")) == Known(K3sFiles(downloader="wget"))
 

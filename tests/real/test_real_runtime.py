@@ -93,6 +93,31 @@ def test_template_that_would_break_next_start_stops_the_restart(
     assert_no_worse(bed, fresh)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        pytest.param("rm /etc/rancher/k3s/token", "token-gone", id="token gone"),
+        pytest.param(
+            "echo 'node-label: [lab=1' > /etc/rancher/k3s/config.yaml",
+            "config-unreadable",
+            id="yaml",
+        ),
+    ],
+)
+def test_configuration_that_would_break_next_start_stops_the_restart(
+    bed: Bed, fresh: Machine, wizard: Wizard, spoil: str, code: str
+) -> None:
+    join(bed, fresh)
+    install_toolkit(fresh)
+    fresh.sh(spoil)
+
+    run = wizard.auto(wizard.write_setup([fresh]))
+
+    assert run.status == 1
+    assert run.assessments()["runtime"]["code"] == f"runtime.{code}", repr(run)
+    assert_no_worse(bed, fresh)
+
+
 def test_template_that_broke_the_start_is_named(bed: Bed, fresh: Machine, wizard: Wizard) -> None:
     join(bed, fresh)
     fresh.put(TEMPLATE, BASE + "[plugins\n")

@@ -22,6 +22,7 @@ from gpu_wizard.facts.containerd import (
     UnitPath,
 )
 from gpu_wizard.facts.identity import K3sConfig
+from gpu_wizard.facts.k3s import K3sFiles
 from gpu_wizard.facts.k3s_journal import Cause, K3sJournal
 from gpu_wizard.facts.objects import NodeObject, PodObject
 from gpu_wizard.facts.operator import Operator
@@ -54,6 +55,7 @@ GUARDED = """# mine
 """
 STAGE = Runtime()
 SPEC = Spec("gpu1", kubernetes_node="gpu1")
+TOKEN = "/etc/rancher/k3s/token"
 STARTED, NOW = 1000, 2000
 
 
@@ -105,6 +107,7 @@ GOOD = RuntimeFacts(
     config=Known(K3sConfig({}, {})),
     files=files(FOUND_134),
     programs=programs(USR_BIN),
+    k3s_files=Known(K3sFiles(beside=frozenset({TOKEN}))),
     unit_path=ABSENT,
     loaded=loaded(USR_BIN),
     last_words=ABSENT,
@@ -179,6 +182,9 @@ CASES: list[tuple[str, RuntimeFacts, str, str]] = [
     ("a restart is fine: a template that asks", spoilt(BASE + '{{ if .NodeConfig.SELinux }}[debug]\nlevel = "debug"{{ end }}\n'), "needed", "runtime.restart-needed"),
     ("a restart is fine: tried with the template", spoilt(BASE + "[plugins\n", STARTED - 50), "needed", "runtime.binary-moved"),
     ("a restart would break: config.yaml", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), config=Known(K3sConfig({}, {}, ("/etc/rancher/k3s/config.yaml",)))), "blocked", "runtime.config-unreadable"),
+    ("a restart would break: token gone", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), config=Known(K3sConfig({"token-file": "/etc/rancher/k3s/other"}, {}))), "blocked", "runtime.token-gone"),
+    ("a restart is fine: token there", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), config=Known(K3sConfig({"token-file": TOKEN}, {}))), "needed", "runtime.restart-needed"),
+    ("a restart is fine: token elsewhere", replace(MISSING, programs=programs(USR_BIN, since=STARTED + 50), config=Known(K3sConfig({"token-file": "/srv/token"}, {}))), "needed", "runtime.restart-needed"),
     ("a new file would break: the template that is there", replace(NEW_K3S, programs=programs(ELSEWHERE), files=with_template(PLAIN_136, BASE + "{{ }")), "blocked", "runtime.restart-breaks"),
     ("binary gone, another found", replace(GOOD, loaded=loaded("/usr/local/nvidia/toolkit/x")), "needed", "runtime.binary-moved"),
     ("binary gone, template's", replace(GOOD, loaded=loaded("/gone"), files=files(FOUND_134, template=GUARDED.replace("extra", "nvidia"))), "blocked", "runtime.binary-missing"),
