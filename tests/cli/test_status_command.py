@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from gpu_wizard.cli.status import exit_of
+from gpu_wizard.model.stage import Assessment, blocked, needed, unknown, waiting
+from tests.faces.test_status_text import seen, unreached
+
 LOADED = (
     "import json, sys\nfrom gpu_wizard.cli import main\n"
     "status = main(json.loads(sys.argv[1]))\n"
@@ -112,6 +116,24 @@ def test_this_machine_without_a_cluster_loads_neither_screens_nor_kubernetes(
     writing = ("setup", "stage_run", "perform", "steps")
     assert [name for name in writing if f"gpu_wizard.engine.{name}" in modules] == []
     assert [name for name in modules if name.startswith("gpu_wizard.journal")] == []
+
+
+@pytest.mark.parametrize(
+    ("judged", "expected"),
+    [
+        ({}, 0),
+        ({"proof": unknown("no-cluster")}, 1),
+        ({"driver": needed("labels.missing")}, 3),
+        ({"driver": waiting("proof.no-node")}, 3),
+        ({"driver": blocked("driver.no-card")}, 3),
+        ({"join": unknown("no-cluster"), "labels": needed("labels.missing")}, 3),
+    ],
+)
+def test_what_is_to_be_done_wins_over_what_could_not_be_seen(
+    judged: dict[str, Assessment], expected: int
+) -> None:
+    assert exit_of([seen("a"), seen("b", (), 1, **judged)]) == expected
+    assert exit_of([seen("b", (), 1, **judged), unreached("c")]) == (expected or 1)
 
 
 def test_help_documents_exit_statuses_and_the_document() -> None:
