@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import App
+from textual.geometry import Size
 from textual.scrollbar import ScrollBar
 from textual.worker import WorkerFailed
 
@@ -17,6 +19,8 @@ class TerminalApp(App[int]):
     """An App that keeps calm. `failure`: the bug that ended it, None where it ended well."""
 
     TITLE = "gpu-wizard"
+    smallest: ClassVar[Size] = Size(60, 20)
+    """What the screens have room in."""
 
     def __init__(
         self,
@@ -60,8 +64,8 @@ class TerminalApp(App[int]):
     def _measure(self) -> None:
         from gpu_wizard.faces.tui.screens.too_small import TooSmall, fits
 
-        if not fits(self.size) and not isinstance(self.screen, TooSmall):
-            self.push_screen(TooSmall(self._spoken))
+        if not fits(self.size, self.smallest) and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall(self._spoken, self.smallest))
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""

@@ -146,3 +146,11 @@ async def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     async with app.run_test(size=size) as pilot:
         await drawn(pilot)
         assert as_text(app).strip()
+
+
+async def test_a_corner_of_a_terminal_has_room() -> None:
+    history, now = gpu_series.SERIES["one"]()
+    app = cards_app(Source(), LiveCards(history), now)
+    async with app.run_test(size=(44, 8)) as pilot:
+        await drawn(pilot)
+        assert "NVIDIA H200" in as_text(app)

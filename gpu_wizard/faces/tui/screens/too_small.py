@@ -14,13 +14,12 @@ from gpu_wizard.faces.tui.look import Line, Look
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.words import Words
 
-WIDTH: Final = 60
-HEIGHT: Final = 20
+SMALLEST: Final = Size(60, 20)
 
 
-def fits(size: Size) -> bool:
+def fits(size: Size, smallest: Size) -> bool:
     """Whether the screens have room; a terminal that does not tell its size has."""
-    return not size or (size.width >= WIDTH and size.height >= HEIGHT)
+    return not size or (size.width >= smallest.width and size.height >= smallest.height)
 
 
 class TooSmall(ModalScreen[None]):
@@ -29,18 +28,19 @@ class TooSmall(ModalScreen[None]):
     DEFAULT_CSS = "TooSmall { background: $background; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,й,ctrl+q", "app.leave", show=False)]
 
-    def __init__(self, words: Callable[[], Words]) -> None:
-        """`words`: of the language of the moment."""
+    def __init__(self, words: Callable[[], Words], smallest: Size = SMALLEST) -> None:
+        """`words`: of the language of the moment; `smallest`: what is wanted."""
         super().__init__()
-        self._words = words
+        self._words, self._smallest = words, smallest
 
     def compose(self) -> ComposeResult:
         """One sentence."""
         yield Drawn(self._drawn)
 
     def _drawn(self, width: int) -> list[Line]:
-        size = self.app.size
-        text = self._words()("line.too-small", w=size.width, h=size.height)
+        size, wanted = self.app.size, self._smallest
+        there = {"w": size.width, "h": size.height}
+        text = self._words()("line.too-small", width=wanted.width, height=wanted.height, **there)
         return Look(ascii_only=self.app.has_class("-ascii")).wrapped(text, width)
 
     def on_resize(self) -> None:
@@ -52,7 +52,7 @@ class TooSmall(ModalScreen[None]):
         self.app.call_later(self._again)
 
     def _again(self) -> None:
-        if fits(self.app.size) and self.app.screen is self:
+        if fits(self.app.size, self._smallest) and self.app.screen is self:
             self.dismiss()
         else:
             self.query_one(Drawn).refresh(layout=True)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.widget import Widget
 
 from gpu_wizard.engine.gpu_watch import CardSource
@@ -124,7 +125,9 @@ class CardsScreen(WatchScreen):
 
 
 class CardsApp(ReadOnlyApp):
-    """One screen."""
+    """One screen, which also serves in a corner of somebody's terminal."""
+
+    smallest = Size(40, 6)
 
     def __init__(
         self,

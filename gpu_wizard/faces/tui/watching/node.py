@@ -22,7 +22,7 @@ from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
 
-EVENT_ROWS = 12
+EVENT_ROWS, BESIDE_ROWS = 12, 4
 VIEWS = ("stages", "versions", "cards")
 
 
@@ -63,6 +63,8 @@ class NodeScreen(WatchScreen):
                 with Vertical(id="node-right"):
                     yield from self._pane_of("versions", self._versions)
                     yield from self._pane_of("cards", self._cards)
+            with Vertical(id="node-events"):
+                yield Drawn(self._events)
 
     def _pane_of(self, name: str, draw: Draw) -> Iterator[Widget]:
         """A view with its title, which shows where all views do."""
@@ -201,8 +203,17 @@ class NodeScreen(WatchScreen):
         return age_text(self.cards.panel, self.view.pen(80))
 
     def _stages(self, width: int) -> list[Line]:
-        events = self.view.sight.events(EVENT_ROWS, self.node)
-        return opened.stage_lines(self.seen, events, self.view.pen(width))
+        # A large screen has room for the events beside.
+        is_beside = self.query_one("#node-events").display
+        lines = [] if is_beside else self._happened(width, EVENT_ROWS)
+        return [*opened.stage_lines(self.seen, self.view.pen(width)), *lines]
+
+    def _events(self, width: int) -> list[Line]:
+        return self._happened(width, BESIDE_ROWS)[1:]
+
+    def _happened(self, width: int, rows: int) -> list[Line]:
+        events = self.view.sight.events(rows, self.node)
+        return opened.event_lines_of(self.seen, events, self.view.pen(width))
 
     def _versions(self, width: int) -> list[Line]:
         return opened.version_lines(self.seen, self.view.pen(width))

@@ -47,33 +47,32 @@ def verdict_lines(seen: NodeSeen | None, setup: str, pen: Pen) -> list[Line]:
     return [*lines, *(look.wrapped(advice, pen.width, BODY, "  ", "→ ") if advice else [])]
 
 
-def stage_lines(seen: NodeSeen | None, events: Sequence[Change | Told], pen: Pen) -> list[Line]:
-    """Every stage with what was found, who else owns GPUs here, then what happened."""
+def stage_lines(seen: NodeSeen | None, pen: Pen) -> list[Line]:
+    """Every stage with what was found, then who else owns GPUs here."""
     look, words = pen.look, pen.words
     if seen is None:
         return []
     if seen.error is not None:
-        silent = look.line((words("watch.no-answer"), MUTED))
-        return [silent, *_events(seen, events, pen)]
+        return [look.line((words("watch.no-answer"), MUTED))]
     lines: list[Line] = []
     for number, event in enumerate(seen.stages, 1):
         lines += [*([look.line("")] if lines else []), *_stage(number, event, pen)]
-    return [*lines, *_owners(seen.overview, pen), *_events(seen, events, pen)]
+    return [*lines, *_owners(seen.overview, pen)]
 
 
-def _events(seen: NodeSeen, events: Sequence[Change | Told], pen: Pen) -> Iterator[Line]:
-    """What changed and what the cluster tells; why it tells nothing."""
+def event_lines_of(seen: NodeSeen | None, events: Sequence[Change | Told], pen: Pen) -> list[Line]:
+    """A blank line, the title, then what changed and what the cluster tells; why it tells nothing."""
     look, words = pen.look, pen.words
-    if events or seen.events_unknown:
-        yield look.line("")
-        yield look.line((words("watch.events"), HEADING))
     inner = replace(pen, width=pen.width - 2)
-    yield from (look.line("  ") + line for line in event_lines(events, inner))
-    if seen.events_unknown:
+    lines = [look.line("  ") + line for line in event_lines(events, inner)]
+    if seen is not None and seen.events_unknown:
         unknown = seen.events_unknown
         why = words.of("reason", unknown.code, {"detail": unknown.detail})
         text = words("watch.events-unknown", why=why)
-        yield from look.wrapped(text, pen.width, MUTED, "  ", "  ")
+        lines += look.wrapped(text, pen.width, MUTED, "  ", "  ")
+    if not lines:
+        lines = look.wrapped(words("watch.no-events"), pen.width, MUTED, "  ", "  ")
+    return [look.line(""), look.line((words("watch.events"), HEADING)), *lines]
 
 
 def _stage(number: int, event: StageAssessed, pen: Pen) -> Iterator[Line]:

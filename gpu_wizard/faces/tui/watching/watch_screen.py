@@ -95,6 +95,6 @@ class WatchScreen(Screen[None]):
 
     def _last_change(self, width: int) -> list[Line]:
         """Nothing where the changes have a pane of their own."""
-        if self.query("#board-events") and self.query_one("#board-events").display:
+        if any(pane.display for pane in self.query("#board-events, #node-events")):
             return []
         return last_change(self.view.sight, self.view.pen(width))
