@@ -146,7 +146,6 @@ class Once(Generic[Q, A]):
         for each, answer in answers.items():
             del self._running[each]
             if each in self._common:
-                self._told.pop(each, None)
                 self._told[each] = now, answer
         return answers
 
@@ -161,7 +160,11 @@ class Once(Generic[Q, A]):
             return [as_unknown(error)] * len(asks)
 
     def _forget(self) -> None:
-        """Drop what is too old; the oldest stands first."""
+        """Drop what is too old. What could not be asked may be to be had a moment later."""
         now = asyncio.get_running_loop().time()
-        while self._told and now - next(iter(self._told.values()))[0] > self._fresh:
-            del self._told[next(iter(self._told))]
+        limits = {True: min(self._fresh, FRESH_SECONDS), False: self._fresh}
+        self._told = {
+            each: (at, answer)
+            for each, (at, answer) in self._told.items()
+            if now - at <= limits[isinstance(answer, Unknown)]
+        }

@@ -28,8 +28,8 @@ Answers = dict[ClusterAsk, ClusterAnswer]
 class SharedCluster:
     """An API that many nodes ask, much of it the same. As `SharedHost`; see `ClusterReader`.
 
-    A list of everything is asked for where several nodes ask, at least half of the cluster, and the account may list;
-    else each asks for its own part.
+    A list of everything is asked for where several nodes ask, at least half of the cluster; where that fails, or the
+    account may not list, each asks for its own part.
     """
 
     def __init__(
@@ -74,20 +74,15 @@ class SharedCluster:
             lists |= await self._told(list(wholes))
         elif isinstance(nodes, Unknown) and nodes.code != FORBIDDEN:
             return dict.fromkeys(parts, nodes)
+        # What could not be listed, forbidden or too much of it, each asks for by itself.
         return {
-            each: cut
+            each: self._cuts.part(part, whole)
             for each, part in parts.items()
-            if (cut := self._part(part, lists.get(part.whole))) is not None
+            if isinstance(whole := lists.get(part.whole), ObjectsFound)
         }
 
     def _are_most_of(self, nodes: ObjectsFound) -> bool:
         return self._nodes > 1 and len(nodes.objects) <= 2 * self._nodes
-
-    def _part(self, part: Part, whole: ClusterAnswer | None) -> ClusterAnswer | None:
-        """None: it has to be asked for by itself."""
-        if isinstance(whole, ObjectsFound):
-            return self._cuts.part(part, whole)
-        return whole if isinstance(whole, Unknown) and whole.code != FORBIDDEN else None
 
     async def _logs(self, asks: Iterable[PodLogs], answers: Answers) -> Answers:
         """Logs of pods that are known; nothing is asked about nodes without any."""

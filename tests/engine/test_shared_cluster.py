@@ -147,6 +147,11 @@ async def test_what_an_account_may_not_list_is_asked_for_by_itself(whole: Object
     assert api.asked.count(whole) == 1
 
 
+async def test_a_list_that_takes_too_long_is_asked_for_in_parts() -> None:
+    api = Api(3, {PODS: Unknown("timed-out")})
+    assert await look(api.shared(3), api.names) == [expected(api, name) for name in api.names]
+
+
 async def test_what_may_not_be_asked_at_all_spoils_its_own_answers_alone() -> None:
     api = Api(2, {PODS: FORBIDDEN, pods_of("n0"): FORBIDDEN, pods_of("n1"): FORBIDDEN})
     for name, told in zip(api.names, await look(api.shared(2), api.names), strict=True):
