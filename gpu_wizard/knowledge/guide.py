@@ -1,7 +1,6 @@
 """Pages of the guide as data: a stage, the theory, a command, a key. Faces render them."""
 
-from __future__ import annotations
-
+# Annotations as such, not as text: a NamedTuple compiles text, which costs `explain` a tenth of its start.
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple

@@ -18,6 +18,8 @@ from gpu_wizard.knowledge.words import (
 
 _SHELL = frozenset("|&;<>(){}")
 """Signs of which each operator of a shell has one."""
+_SPLIT = _SHELL | frozenset(" \t\n\\'\"#")
+"""Signs without which a text is one word of a shell."""
 _LINES = ("plugin-log", "journal")
 """Tables of lines that a log holds: a part of one, or one with more around it, is it too."""
 
@@ -30,8 +32,8 @@ def readable(pattern: str) -> str:
 def anywhere(word: str, language: Language) -> Iterator[Row]:
     """Every meaning of a word or phrase; of `key: value` and `key=value` that of the key, where it has none."""
     rows = tuple(dict.fromkeys(_meanings(word, language)))
-    key = re.match(r"\W*([\w./'\[\]{}$-]+?)[\"']?\s*[:=]", word)
-    if not rows and key and key[1] != word:
+    key = None if rows else re.match(r"\W*([\w./'\[\]{}$-]+?)[\"']?\s*[:=]", word)
+    if key and key[1] != word:
         rows = tuple(dict.fromkeys(_meanings(key[1], language)))
     yield from rows
 
@@ -60,10 +62,12 @@ def _meanings(word: str, language: Language) -> Iterator[Row]:
 
 def _piece(piece: str, language: Language) -> Iterator[Row]:
     """As words, and as an option with all the rest as its value."""
-    split = tokens(piece)
-    words = [each.plain for each in split if each.kind == "word"]
-    ways = [words] if len(words) == len(split) else []
-    for way in (*ways, piece.split(" ", 1)):
+    ways = [piece.split(" ", 1)]
+    if not _SPLIT.isdisjoint(piece):
+        split = tokens(piece)
+        if all(each.kind == "word" for each in split):
+            ways.insert(0, [each.plain for each in split])
+    for way in ways:
         for name, told in explain_piece(way, language):
             for each in told:
                 shown = each.text if each.depth else _in(each.text, name)
@@ -114,7 +118,7 @@ def _last(path: str) -> str:
 
 def even(name: str) -> str:
     """Without the differences that people don't keep apart: capitals, blanks, `_` and `-`."""
-    return re.sub(r"[\s_-]+", "-", name.strip().lower())
+    return name.strip().lower().replace(" ", "-").replace("_", "-")
 
 
 def _codes(word: str, language: Language) -> Iterator[Row]:

@@ -1,7 +1,6 @@
 """Word by word: what each part of a command means. One mechanism for pages, plans and screens."""
 
-from __future__ import annotations
-
+# Annotations as such, not as text: a NamedTuple compiles text, which costs `explain` a tenth of its start.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -11,7 +10,6 @@ from gpu_wizard.knowledge.shellwords import Token, tokens
 from gpu_wizard.knowledge.store import names, said, table
 from gpu_wizard.knowledge.texts import Language
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _KEYWORDS = ("while", "do", "then", "else", "if", "!", "done", "fi")
 
 
@@ -92,6 +90,12 @@ def _ordered(name: str) -> tuple[tuple[str, str, list[str]], ...]:
     patterns = program.patterns if program else ()
     ranked = sorted(patterns, key=lambda p: (-p.count(" "), "*" in p, -len(p.replace("*", ""))))
     return tuple((each.split(" ")[0].partition("*")[0], each, each.split(" ")) for each in ranked)
+
+
+def _assigned_name(word: str) -> str:
+    """The name of `name=value`; "" where it is none."""
+    name, sign, _ = word.partition("=")
+    return name if sign and name.isidentifier() else ""
 
 
 def _is_telling(pattern: str) -> bool:
@@ -268,7 +272,7 @@ class _Reader:
     def _simple(self, simple: Sequence[Token]) -> Iterator[Word]:
         """One command of a line: assignments before it, then its words."""
         words = [token.plain for token in simple]
-        while words and _ASSIGNMENT.fullmatch(words[0]):
+        while words and _assigned_name(words[0]):
             word = words.pop(0)
             yield self._assigned(word) or Word(word, self._shell("name=value"))
         if words and words[0] == "$@":
@@ -281,10 +285,8 @@ class _Reader:
 
     def _assigned(self, word: str) -> Word | None:
         """An environment variable that is known, with its value."""
-        match = _ASSIGNMENT.fullmatch(word)
-        if match is None:
-            return None
-        meaning = (table("keys", "environment") or {}).get("names", {}).get(match[1])
+        names = (table("keys", "environment") or {}).get("names", {})
+        meaning = names.get(_assigned_name(word))
         return Word(word, said(meaning, self._language)) if meaning else None
 
     def _shell_of(self, text: str) -> str:
