@@ -142,7 +142,7 @@ SIGNS: tuple[Sign, ...] = (
     Sign(
         "start-failed",
         Phase.END,
-        re.compile(r"level=fatal msg=\"(?:Error: )?(?P<text>[^\n]{1,160}?)\"?$"),
+        re.compile(r"level=fatal msg=\"(?:Error: )?(?P<text>[^\n]{1,160}?(?=\"?$)|[^\n]{160})"),
         general=True,
     ),
 )  # fmt: skip
