@@ -53,6 +53,7 @@ class Hands:
 
     machines: dict[str, asyncssh.SSHClientConnection]
     password: str
+    unit: str = "k3s-agent"
     values: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
 
@@ -81,7 +82,7 @@ class Hands:
             run = re.sub(rf"\b{name}\b", value, run)
         if run.endswith(TOKEN):
             run += f" <<'PASTED'\n{self.values['TOKEN']}\nPASTED"
-        return run
+        return re.sub(r"\bk3s-agent\b(?!-)", self.unit, run)
 
     def learn(self, run: str, shown: str) -> None:
         """What a reader copies from one answer into the next commands."""
@@ -124,3 +125,17 @@ async def test_the_pages_set_up_a_node_and_take_it_back(tmp_path: Path) -> None:
             left = await hands.typed("kubectl", "kubectl get nodes -o wide")
     assert "gpu1" not in left
     assert not [text for text in hands.said if "command not found" in text]
+
+
+async def test_on_a_server_with_the_card_the_unit_is_another_one(tmp_path: Path) -> None:
+    """As stage 1 says: it is done there, and later stages speak of k3s instead of k3s-agent."""
+    with LabThread(scenario="server-is-gpu-node", directory=tmp_path, speed=50):
+        config = str(tmp_path / "ssh_config")
+        password = (tmp_path / "sudo-password").read_text(encoding="utf-8").strip()
+        (name,) = re.findall(r"^Host (\S+)$", Path(config).read_text("utf-8"), re.MULTILINE)
+        async with asyncssh.connect(name, config=config) as server:
+            hands = Hands({"control": server, "gpu1": server}, password, "k3s")
+            await hands.typed("node", "hostname")
+            for page in STAGE_PAGES[1:]:
+                for on, run in blocks(page):
+                    await hands.typed(on, run)
