@@ -14,7 +14,7 @@ from pathlib import Path
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.faces.diagnose import as_text
-from gpu_wizard.faces.tui.services import Bundle
+from gpu_wizard.faces.tui.exchanged import Bundle
 from gpu_wizard.knowledge.anonymous import Anonymizer
 from gpu_wizard.knowledge.diagnose import Diagnoser
 from gpu_wizard.knowledge.texts import Language, sentence

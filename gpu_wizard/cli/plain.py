@@ -13,8 +13,8 @@ from pathlib import Path
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.tui import candidates, run, save_setup, unfinished
 from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
+from gpu_wizard.faces.tui.exchanged import RunRequest
 from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
-from gpu_wizard.faces.tui.services import RunRequest
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import page
 from gpu_wizard.model.errors import InputError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import os
 import sys
@@ -17,22 +18,22 @@ from typing import TYPE_CHECKING
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
 from gpu_wizard.model.errors import InputError
-from gpu_wizard.model.setup_file import HostEntry, SetupFile
 
 if TYPE_CHECKING:
     from gpu_wizard.engine.gpu_watch import CardSource
-    from gpu_wizard.faces.tui.services import (
+    from gpu_wizard.faces.tui.exchanged import (
         Asker,
         Bundle,
         Candidate,
         RunRequest,
-        Services,
         Tested,
         Unfinished,
     )
+    from gpu_wizard.faces.tui.services import Services
     from gpu_wizard.knowledge.texts import Language
     from gpu_wizard.model.events import SetupFinished
     from gpu_wizard.model.ports import Face
+    from gpu_wizard.model.setup_file import ClusterEntry, HostEntry, SetupFile
 
 
 def interactive(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
@@ -58,8 +59,9 @@ def require_terminal(arguments: argparse.Namespace) -> None:
 
 def wizard(arguments: argparse.Namespace, setup: SetupFile | None = None) -> Exit:
     """Run the wizard on this terminal."""
+    quicken()
     with contextlib.ExitStack() as stack:
-        return _run(arguments, setup, replace(services(), practice=practice(stack)))
+        return _run(arguments, setup, services()._replace(practice=practice(stack)))
 
 
 def _run(arguments: argparse.Namespace, setup: SetupFile | None, given: Services) -> Exit:
@@ -107,6 +109,8 @@ def services() -> Services:
     return Services(
         run=run,
         test=test,
+        contexts=contexts,
+        test_api=test_api,
         candidates=candidates,
         unfinished=unfinished,
         save_setup=save_setup,
@@ -118,10 +122,18 @@ def services() -> Services:
     )
 
 
+def quicken() -> None:
+    """Collect no garbage until the first frame stands: what is imported stays, and looking at it costs a tenth."""
+    gc.disable()
+
+
 def prepare() -> None:
-    """Import what connections need; takes half a second, and no terminal waits for it."""
+    """Import what connections need, once the first frame stands; takes half a second, and no terminal waits for it."""
     import gpu_wizard.cli.auto
     import gpu_wizard.cli.edges  # noqa: F401 - imported for later
+
+    gc.freeze()
+    gc.enable()
 
 
 async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
@@ -193,6 +205,20 @@ async def test(entry: HostEntry, asker: Asker) -> Tested:
     from gpu_wizard.cli.tui_hosts import look_at
 
     return await look_at(entry, asker)
+
+
+def contexts(path: str) -> Sequence[str]:
+    """The contexts of a kubeconfig, the current one first. Raises: InputError."""
+    from gpu_wizard.cli.tui_hosts import contexts_of
+
+    return contexts_of(path)
+
+
+async def test_api(entry: ClusterEntry) -> Tested:
+    """Ask the API that a kubeconfig names for its version. Raises: WizardError."""
+    from gpu_wizard.cli.tui_hosts import api_of
+
+    return await api_of(entry)
 
 
 def candidates() -> Sequence[Candidate]:

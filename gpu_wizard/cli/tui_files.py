@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from gpu_wizard.faces.tui.services import Candidate, Unfinished
+from gpu_wizard.faces.tui.exchanged import Candidate, Unfinished
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.setup_file import SetupFile
 

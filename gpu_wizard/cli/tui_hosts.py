@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gpu_wizard.cli.edges import Edges
 from gpu_wizard.cluster.api import KubeReader
-from gpu_wizard.faces.tui.services import Asker, Tested
+from gpu_wizard.faces.tui.exchanged import Asker, Tested
 from gpu_wizard.facts.identity import OS_RELEASE, OsRelease
 from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.pci import CARDS
 from gpu_wizard.facts.systemd import UNITS, K3sUnits
 from gpu_wizard.host.local import local_reader
 from gpu_wizard.host.ssh import connect_reader
+from gpu_wizard.model.errors import InputError, UnreachableError, Where
 from gpu_wizard.model.fact import Fact, Known
-from gpu_wizard.model.setup_file import HostEntry
+from gpu_wizard.model.setup_file import ClusterEntry, HostEntry
 from gpu_wizard.model.spec import Spec
 
 
@@ -45,3 +47,41 @@ def _tested(facts: Sequence[Fact[object]]) -> Tested:
     if isinstance(units, K3sUnits) and units.current.loaded:
         role = "server" if units.is_server else "agent"
     return Tested(system.name if isinstance(system, OsRelease) else "", card, role)
+
+
+def contexts_of(path: str) -> tuple[str, ...]:
+    """The contexts of a kubeconfig, the current one first. Raises: InputError: there is none, or it is no kubeconfig."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(Path(path).expanduser().read_bytes())
+        names = [str(each["name"]) for each in document["contexts"]]
+        current = str(document.get("current-context") or "")
+    except OSError as error:
+        reason = f"The kubeconfig can't be read: {error.strerror}."
+        raise InputError("kubeconfig-unreadable", reason, Where(file=path)) from error
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        # The parser's text may quote what it read, and that holds keys.
+        reason = "This is not a kubeconfig."
+        raise InputError("kubeconfig-unreadable", reason, Where(file=path)) from None
+    return tuple(sorted(names, key=lambda name: name != current))
+
+
+async def api_of(entry: ClusterEntry) -> Tested:
+    """Ask the API of a kubeconfig's context for its version. Raises: WizardError."""
+    from gpu_wizard.cli.edges import load_kubernetes
+
+    await load_kubernetes()
+    from gpu_wizard.cluster.kube import from_file
+
+    api = await from_file(str(Path(entry.kubeconfig).expanduser()), entry.context or None)  # noqa: ASYNC240 - looks at no file
+    try:
+        answer = await api.request("GET", "/version")
+    finally:
+        await api.close()
+    document = answer.document() if answer.ok else None
+    if not isinstance(document, dict):
+        raise UnreachableError(
+            "api-refused", f"The API answers with status {answer.status}.", Where(host=api.server)
+        )
+    return Tested(f"Kubernetes {document.get('gitVersion', '')}", role="api")

@@ -11,7 +11,7 @@ from gpu_wizard.engine.progress import Progress
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.risks import cannot_be_undone, disturbs
-from gpu_wizard.faces.tui.services import ShownKey
+from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.events import (
@@ -53,13 +53,18 @@ class Terminal:
         """One line; "" at the end of the input."""
         self._sink.write(prompt)
         self._sink.flush()
-        line = await asyncio.to_thread(self._source.readline)
-        if not line:
-            self.ended = True
-            self._sink.write("\n")
-        elif not self._source.isatty():
+        line = await self._line()
+        if line and not self._source.isatty():
             self._sink.write(f"{line.rstrip()}\n")
         return line.strip()
+
+    async def _line(self) -> str:
+        """A line with its end; "" where the input has ended, which is said once."""
+        line = await asyncio.to_thread(self._source.readline)
+        if not line and not self.ended:
+            self.ended = True
+            self.say("", self.words("plain.input-ended"))
+        return line
 
     async def choose(self, choices: Sequence[Choice], default: str) -> str:
         """A numbered choice; an empty line is the default, the end of the input the last one."""
@@ -80,7 +85,7 @@ class Terminal:
             typed = await asyncio.to_thread(getpass.getpass, prompt, self._sink)
         else:
             self._sink.write(f"{prompt}\n")
-            typed = (await asyncio.to_thread(self._source.readline)).rstrip("\n")
+            typed = (await self._line()).rstrip("\n")
         return Secret(typed.encode()) if typed else None
 
 

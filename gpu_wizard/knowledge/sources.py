@@ -1,4 +1,4 @@
-"""What the program says: TOML files that people edit, those of `explain` with a ready-made form in JSON beside them.
+"""What the program says: TOML files that people edit, those of `explain` and of the screens also ready-made as JSON.
 
 Reading JSON takes a tenth of the time of parsing TOML, and a page wants some twenty files. The ready-made form
 holds the sum of its source: after an edit the source is parsed, so that what was edited shows at once.

@@ -52,6 +52,7 @@ def test_the_end_of_the_input_changes_nothing(tmp_path: Path) -> None:
     status, said = dialogue(tmp_path, "")
     assert status != 0
     assert "2 of 9 done, 0 changes." in said
+    assert said.count("The input has ended, so this stops here.") == 1
 
 
 @pytest.mark.parametrize("typed", ["1\n3\n", "1\n"])

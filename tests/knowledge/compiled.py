@@ -1,4 +1,4 @@
-"""Writes what gpu_wizard/knowledge/sources.py reads: each file that `explain` tells of, ready-made as JSON.
+"""Writes what gpu_wizard/knowledge/sources.py reads: each file that `explain` or the first screen tells of, ready-made as JSON.
 
 `python -m tests.knowledge.compiled` writes them anew; a test compares.
 """
@@ -14,7 +14,9 @@ from pathlib import Path
 import gpu_wizard.knowledge
 
 FOLDER = Path(gpu_wizard.knowledge.__file__).parent
-KINDS = ("commands", "keys", "fields", "pages")
+KINDS = ("commands", "keys", "fields", "pages", "texts")
+SCREENS = b"\n[ui"
+"""A file of `texts` is ready-made where it holds words of the screens: the first frame waits for them."""
 
 
 def files() -> Iterator[tuple[Path, str]]:
@@ -22,6 +24,8 @@ def files() -> Iterator[tuple[Path, str]]:
     for kind in KINDS:
         for path in sorted((FOLDER / kind).glob("*.toml")):
             source = path.read_bytes()
+            if kind == "texts" and SCREENS not in source:
+                continue
             made = {"sum": zlib.crc32(source), "content": tomllib.loads(source.decode())}
             yield (
                 path.with_suffix(".json"),

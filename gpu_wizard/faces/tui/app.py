@@ -5,30 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
 
-from gpu_wizard.faces.tui import asking
 from gpu_wizard.faces.tui.control import Control
-from gpu_wizard.faces.tui.drawing.narration import closing_words, narrate
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.runs import Runs
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
-from gpu_wizard.faces.tui.screens.dialogs import Dialog
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
-from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.faces.tui.terminal_app import TerminalApp
 from gpu_wizard.faces.tui.ui import FindingWanted, RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.setup_file import SetupFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.command import Provider
+
+    from gpu_wizard.faces.tui.asked import Asked
+    from gpu_wizard.faces.tui.asking import ScreenAsker
+    from gpu_wizard.faces.tui.services import Services
+    from gpu_wizard.knowledge.texts import Language
+    from gpu_wizard.model.action import Step
+    from gpu_wizard.model.events import Event
+    from gpu_wizard.model.setup_file import SetupFile
 
 PAINT_SECONDS = 0.05
 TICK_SECONDS = 1.0
@@ -81,17 +85,32 @@ class WizardApp(TerminalApp):
         """
         look = look or Look()
         super().__init__(look, lambda: self.ui.words, plain=plain, few_colours=few_colours)
-        control = Control(self._changed, partial(asking.put, self), calm=calm)
+        control = Control(self._changed, self._put, self._narrate, calm=calm)
         self.ui = Ui(look, Words(language), now, services, control, setup)
         self.ui.every_seconds = CALM_SECONDS if calm else TICK_SECONDS
         self.ui.plain_output = plain
-        control.narrate = lambda event, steps: narrate(event, steps, self.ui.words)
         self._look_at_once = look_at_once
         self._painting: Timer | None = None
-        self.asker = asking.ScreenAsker(self)
         self.runs = Runs(self)
         if setup is not None and setup.nodes:
             self.ui.node = setup.nodes[0].name
+
+    @cached_property
+    def asker(self) -> ScreenAsker:
+        """Asks for keys and passwords; what it was told it keeps for this run of the program."""
+        from gpu_wizard.faces.tui.asking import ScreenAsker
+
+        return ScreenAsker(self)
+
+    async def _put(self, asked: Asked) -> str:
+        from gpu_wizard.faces.tui import asking
+
+        return await asking.put(self, asked)
+
+    def _narrate(self, event: Event, steps: Sequence[Step]) -> str:
+        from gpu_wizard.faces.tui.drawing.narration import narrate
+
+        return narrate(event, steps, self.ui.words)
 
     def on_mount(self) -> None:
         """The first screen; what is heavy is imported behind it."""
@@ -148,6 +167,8 @@ class WizardApp(TerminalApp):
 
     def on_screen_wanted(self, message: ScreenWanted) -> None:
         """A screen wants another one."""
+        from gpu_wizard.faces.tui import asking
+
         if message.name == "save":
             self.run_worker(asking.save(self), group="save")
             return
@@ -184,18 +205,24 @@ class WizardApp(TerminalApp):
 
     def action_help(self) -> None:
         """The keys of this screen."""
+        from gpu_wizard.faces.tui import asking
+
         asking.show_help(self)
 
     def action_leave(self) -> None:
         """Quit where nothing runs, else ask how to stop."""
+        from gpu_wizard.faces.tui import asking
+
         asking.leave(self)
 
     def action_interrupt(self) -> None:
         """Ctrl+C: as q; in the dialog that follows it abandons."""
+        from gpu_wizard.faces.tui.screens.dialogs import Dialog
+
         if isinstance(self.screen, Dialog):
             self.screen.interrupt()
         else:
-            asking.leave(self)
+            self.action_leave()
 
     @property
     def run_in_hand(self) -> bool:
@@ -204,4 +231,6 @@ class WizardApp(TerminalApp):
 
     def last_words(self) -> list[str]:
         """What a person wants to know once the screen is gone: what was done, what was not, what was saved."""
+        from gpu_wizard.faces.tui.drawing.narration import closing_words
+
         return closing_words(self.ui)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from gpu_wizard.faces.tui.control import Asked
+from gpu_wizard.faces.tui.asked import Asked
+from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
-from gpu_wizard.faces.tui.services import ShownKey
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.model.errors import WizardError
@@ -59,6 +60,18 @@ async def ask_kubeconfig(app: App[Any], ui: Ui) -> str:
     text = plain(ui, words("start.kubeconfig-text"))
     title = words("start.kubeconfig")
     dialog = EntryDialog(title, text, actions, secret=False, text="~/.kube/config")
+    return dialog.typed if await ask(app, dialog) == "ok" else ""
+
+
+async def ask_context(app: App[Any], ui: Ui, names: Sequence[str]) -> str:
+    """One of a kubeconfig's contexts, the first by itself; "" where the person would rather not."""
+    words = ui.words
+    actions = [
+        Action("ok", words("button.ok"), "primary"),
+        Action("cancel", words("button.cancel")),
+    ]
+    text = plain(ui, words("start.context-text"), *(f"  {name}" for name in names))
+    dialog = EntryDialog(words("start.context"), text, actions, secret=False, text=names[0])
     return dialog.typed if await ask(app, dialog) == "ok" else ""
 
 

@@ -4,64 +4,67 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gpu_wizard.engine.progress import Progress
-from gpu_wizard.engine.stage_progress import StageProgress
-from gpu_wizard.faces.risks import disturbs
-from gpu_wizard.faces.tui.output_log import OutputLog
-from gpu_wizard.faces.tui.output_marks import Mark, line_of
-from gpu_wizard.model.action import Plan, Step
-from gpu_wizard.model.events import (
-    Diagnosed,
-    Event,
-    OutputReceived,
-    StageFinished,
-    StepFinished,
-    StepStarted,
-)
-from gpu_wizard.model.stage import Question
+if TYPE_CHECKING:
+    from gpu_wizard.engine.progress import Progress
+    from gpu_wizard.engine.stage_progress import StageProgress
+    from gpu_wizard.faces.tui.asked import Asked, Waiting
+    from gpu_wizard.faces.tui.output_log import OutputLog
+    from gpu_wizard.model.action import Step
+    from gpu_wizard.model.events import Diagnosed, Event
+    from gpu_wizard.model.stage import Question
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A question that waits for the person. `stage`: whose; `plan`: what it is about, where it is one."""
-
-    question: Question
-    node: str
-    stage: str
-    plan: Plan = ()
-
-
-@dataclass
-class Waiting:
-    """A question answered in the stage's pane, not in a dialog."""
-
-    asked: Asked
-    answer: asyncio.Future[str]
-
-
-@dataclass
 class Control:
     """A face for the engine; the screens draw `progress` whenever `changed` calls.
 
     `skipped`: node → stages that the person leaves out. `choices`: what was decided, for the setup file.
-    `calm`: output alone is no reason to draw at once. `dialog`: puts a question to the person and returns an option's id.
+    What runs need is imported with the first of them: the first frame has none.
     """
 
-    changed: Callable[[], None]
-    dialog: Callable[[Asked], Awaitable[str]]
-    narrate: Callable[[Event, Sequence[Step]], str] = lambda _event, _steps: ""
-    progress: Progress = field(default_factory=Progress)
-    skipped: dict[str, set[str]] = field(default_factory=dict)
-    choices: dict[str, str] = field(default_factory=dict)
-    logs: dict[str, OutputLog] = field(default_factory=dict)
-    waiting: Waiting | None = None
-    stopping: bool = False
-    calm: bool = False
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        dialog: Callable[[Asked], Awaitable[str]],
+        narrate: Callable[[Event, Sequence[Step]], str] = lambda _event, _steps: "",
+        *,
+        calm: bool = False,
+    ) -> None:
+        """`dialog`: puts a question to the person and returns an option's id. `narrate`: an event as a line of output.
+
+        `calm`: output alone is no reason to draw at once.
+        """
+        self.changed, self.dialog, self.narrate, self.calm = changed, dialog, narrate, calm
+        self.skipped: dict[str, set[str]] = {}
+        self.choices: dict[str, str] = {}
+        self.logs: dict[str, OutputLog] = {}
+        self.waiting: Waiting | None = None
+        self.stopping = False
+        self._progress: Progress | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """What the runs so far have come to."""
+        if self._progress is None:
+            from gpu_wizard.engine.progress import Progress
+
+            self._progress = Progress()
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is going on."""
+        return self._progress is not None and self._progress.active
 
     async def show(self, event: Event) -> None:
         """Fold one event; draws nothing itself."""
+        from gpu_wizard.model.events import OutputReceived
+
         self.progress = self.progress.fold(event)
         if event.node is not None:
             self._log(event.node, event)
@@ -70,6 +73,8 @@ class Control:
 
     async def choose(self, question: Question) -> str | None:
         """The person's answer; a calm plan is approved as Start said, and what is skipped is skipped."""
+        from gpu_wizard.faces.risks import disturbs
+
         asked = self._asked(question)
         left_out = asked.stage in self.skipped.get(asked.node, set())
         if question.id == "approve":
@@ -100,6 +105,8 @@ class Control:
 
     def log(self, node: str) -> OutputLog:
         """A node's output."""
+        from gpu_wizard.faces.tui.output_log import OutputLog
+
         if node not in self.logs:
             self.logs[node] = OutputLog()
         return self.logs[node]
@@ -114,6 +121,8 @@ class Control:
         return self.progress.node(node).stage(stage)
 
     def _asked(self, question: Question) -> Asked:
+        from gpu_wizard.faces.tui.asked import Asked
+
         node = self.progress.current
         stage = question.params.get("stage", "") or self._assessed_last(node)
         return Asked(question, node, stage, self.stage(node, stage).plan)
@@ -125,6 +134,8 @@ class Control:
         return asking[-1].id if asking else ""
 
     async def _in_pane(self, asked: Asked) -> str:
+        from gpu_wizard.faces.tui.asked import Waiting
+
         loop = asyncio.get_running_loop()
         self.progress = self.progress.given_up(asked.node, asked.stage)
         self.waiting = Waiting(asked, loop.create_future())
@@ -136,6 +147,14 @@ class Control:
             self.changed()
 
     def _log(self, node: str, event: Event) -> None:
+        from gpu_wizard.model.events import (
+            Diagnosed,
+            OutputReceived,
+            StageFinished,
+            StepFinished,
+            StepStarted,
+        )
+
         log = self.log(node)
         match event:
             case OutputReceived():
@@ -155,6 +174,8 @@ class Control:
 
     def _mark(self, log: OutputLog, node: str, event: Diagnosed) -> None:
         """A finding beside its line; one that stood in a log that no step printed brings the line with it."""
+        from gpu_wizard.faces.tui.output_marks import Mark, line_of
+
         line = line_of(log, event.line)
         if line is None:
             self._tell(log, node, event)

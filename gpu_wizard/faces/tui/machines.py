@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from gpu_wizard.faces.tui.services import Tested
-from gpu_wizard.model.setup_file import ClusterEntry, HostEntry, NodeEntry, SetupFile
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.exchanged import Tested
+    from gpu_wizard.model.setup_file import SetupFile
 
 Kind = Literal["host", "local", "same", "kubeconfig"]
 
 
 @dataclass
 class Machine:
-    """A machine, and how the test of it stands. `host` "": none is named; of a `kubeconfig` its path."""
+    """A machine, and how the test of it stands. `host` "": none is named; of a `kubeconfig` its path; `context` of it."""
 
     host: str = ""
     kind: Kind = "host"
     tested: Tested | None = None
     trouble: str = ""
     testing: bool = False
+    context: str = ""
 
 
 def setup_of(gpu: Machine, control: Machine) -> SetupFile | None:
     """What is to be set up; None while a machine is missing. The node is named after its host."""
+    from gpu_wizard.model.setup_file import ClusterEntry, HostEntry, NodeEntry, SetupFile
+
     if not gpu.host or not control.host:
         return None
     bare = re.sub(r"^.*@|:\d+$", "", gpu.host)
@@ -32,5 +36,5 @@ def setup_of(gpu: Machine, control: Machine) -> SetupFile | None:
     host = HostEntry(gpu.host)
     nodes = (NodeEntry(name, host),)
     if control.kind == "kubeconfig":
-        return SetupFile(nodes, None, ClusterEntry(kubeconfig=control.host))
+        return SetupFile(nodes, None, ClusterEntry(control.host, control.context))
     return SetupFile(nodes, host if control.kind == "same" else HostEntry(control.host))

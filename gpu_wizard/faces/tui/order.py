@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from gpu_wizard.engine.progress import NodeProgress
+if TYPE_CHECKING:
+    from gpu_wizard.engine.progress import NodeProgress
 
 ORDER: Final = (
     *("join", "driver", "toolkit", "runtime", "device-plugin"),

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from gpu_wizard.engine.progress import NodeProgress
-from gpu_wizard.faces.tui.control import Control
 from gpu_wizard.faces.tui.drawing.pen import Pen
-from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.order import ORDER, shown_state
-from gpu_wizard.faces.tui.services import Services
-from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.model.setup_file import SetupFile
+
+if TYPE_CHECKING:
+    from gpu_wizard.engine.progress import NodeProgress
+    from gpu_wizard.faces.tui.control import Control
+    from gpu_wizard.faces.tui.look import Look
+    from gpu_wizard.faces.tui.services import Services
+    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.model.setup_file import SetupFile
 
 TO_DO = ("needed", "waiting", "failed", "stopped", "unknown")
 
@@ -67,7 +70,7 @@ class Ui:
     @property
     def busy(self) -> bool:
         """Whether a run is going on."""
-        return self.control.progress.active
+        return self.control.active
 
     def followed(self) -> str:
         """The stage to show: a view that nobody touched goes with the run, to the stage in hand or the one that asks."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gpu_wizard.knowledge.texts import Language, entries, next_step, sentence
-from gpu_wizard.model.action import Step
-from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.stage import Assessment, Found
+
+if TYPE_CHECKING:
+    from gpu_wizard.model.action import Step
+    from gpu_wizard.model.errors import WizardError
+    from gpu_wizard.model.stage import Assessment, Found
 
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 

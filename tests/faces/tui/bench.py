@@ -13,16 +13,9 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.exchanged import Asker, Bundle, Candidate, RunRequest, Tested, Unfinished
 from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.services import (
-    Asker,
-    Bundle,
-    Candidate,
-    RunRequest,
-    Services,
-    Tested,
-    Unfinished,
-)
+from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.events import Event, SetupFinished
 from gpu_wizard.model.ports import Face
@@ -43,6 +36,10 @@ async def _tested(_entry: HostEntry, _asker: Asker) -> Tested:
     return Tested("Debian 13", "RTX A6000", "agent")
 
 
+async def _never_asked(_entry: ClusterEntry) -> Tested:
+    return Tested("Kubernetes v1.34.3+k3s1", role="api")
+
+
 def _save(_content: SetupFile | str | Bundle, _path: Path) -> None:
     pass
 
@@ -52,6 +49,8 @@ def services(**more: Any) -> Services:
     given: dict[str, Any] = {
         "run": _never,
         "test": _tested,
+        "contexts": lambda _path: ("default",),
+        "test_api": _never_asked,
         "candidates": lambda: (
             Candidate("gpu-node-1", "~/.ssh/config", "192.168.20.225"),
             Candidate("k3s-1", "~/.ssh/config", "192.168.20.221"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,8 @@ import pytest
 from gpu_wizard.cli.tui import save_text
 from gpu_wizard.engine.stage_run import AFTER_FAILURE
 from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.exchanged import Asker, RunRequest
 from gpu_wizard.faces.tui.order import ORDER
-from gpu_wizard.faces.tui.services import Asker, RunRequest
 from gpu_wizard.faces.tui.ui import RunWanted
 from gpu_wizard.faces.tui.words import Words, elapsed
 from gpu_wizard.knowledge.texts import entries
@@ -272,3 +275,41 @@ async def test_calm_paints_output_with_the_values_alone() -> None:
         assert painted == ["x"]
         assert app.ui.every_seconds == 5.0
         assert app.animation_level == "none"
+
+
+FIRST_FRAME = """
+import asyncio, sys
+from gpu_wizard.cli import tui
+from gpu_wizard.faces.tui.app import WizardApp
+app = WizardApp(tui.services()._replace(prepare=None))
+shown = app._display
+def display(screen, renderable):
+    shown(screen, renderable)
+    if screen.name == "start" and renderable is not None:
+        print(*sys.modules)
+        sys.stdout.flush()
+        app.exit()
+app._display = display
+async def main():
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+asyncio.run(main())
+"""
+
+
+def test_the_first_frame_waits_for_nothing_that_runs_need(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_FRAME],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        timeout=60,
+    )
+    loaded = set(ran.stdout.splitlines()[0].split())
+    ours = {name for name in loaded if name.startswith("gpu_wizard.")}
+    assert "gpu_wizard.faces.tui.screens.start" in ours
+    assert loaded & {"asyncssh", "kubernetes_asyncio", "tomllib", "tomlkit"} == set()
+    assert ours & {"gpu_wizard.engine.progress", "gpu_wizard.model.events"} == set()
+    assert len(ours) < 50

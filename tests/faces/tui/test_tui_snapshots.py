@@ -6,6 +6,7 @@ A new picture is written where there is none; `UPDATE_SNAPSHOTS=1` writes all an
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ SMALL, LARGE = (80, 24), (160, 45)
 
 
 def compare(name: str, text: str) -> None:
-    """The screen equals its picture."""
+    """The screen equals its picture; how many entries the catalogue has is no matter."""
+    text = re.sub(r"\d{3}(?= in the catalogue)|(?<=в каталоге )\d{3}", "NNN", text)
     path = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_SNAPSHOTS") or not path.exists():
         path.parent.mkdir(exist_ok=True)

@@ -6,13 +6,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
+from textual.widgets import Input
 
 from gpu_wizard.cli import tui
 from gpu_wizard.cli.tui_files import ssh_config_hosts
 from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.machines import Machine, setup_of
 from gpu_wizard.faces.tui.screens.start import StartScreen
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.lab.system import USERS
+from gpu_wizard.model.setup_file import ClusterEntry
 from tests.faces.tui.bench import as_text, settle
 from tests.faces.tui.journeys import SPEED, Journey
 
@@ -94,6 +98,38 @@ async def test_a_machine_that_does_not_answer_is_said_in_its_row(tmp_path: Path)
         await journey.until(lambda: "× " in as_text(app), "the reason")
         await journey.press("escape")
         assert app.screen.name == "start"
+
+
+async def test_a_kubeconfig_is_asked_for_its_context_and_its_api_is_tried(tmp_path: Path) -> None:
+    async with Lab("done", tmp_path / "lab", speed=SPEED) as lab:
+        path = tmp_path / "two-contexts"
+        document = yaml.safe_load((lab.directory / "kubeconfig").read_text())
+        (context,) = document["contexts"]
+        document["contexts"].append({**context, "name": "other"})
+        path.write_text(yaml.safe_dump(document))
+        app = WizardApp(tui.services())
+        async with app.run_test(size=(80, 24)) as pilot:
+            journey = Journey(app, pilot, lab)
+            start = app.screen_stack[1]
+            assert isinstance(start, StartScreen)
+            await journey.press("tab", *["down"] * 5, "enter")
+            await _entered(journey, "The path of the kubeconfig", str(path))
+            await _entered(journey, "Which context?", "other")
+            await journey.until(lambda: start.fields["control"].tested is not None, "the API")
+            assert "Kubernetes v1.34.3+k3s1 · the API answers" in as_text(app)
+            setup = setup_of(Machine("gpu1"), start.fields["control"])
+            assert setup is not None
+            assert setup.cluster == ClusterEntry(str(path), "other")
+            path.write_text("nothing: of the kind")
+            await journey.press("shift+tab", *["down"] * 5, "enter")
+            await _entered(journey, "The path of the kubeconfig", str(path))
+            await journey.until(lambda: "This is not a kubeconfig." in as_text(app), "the reason")
+
+
+async def _entered(journey: Journey, title: str, text: str) -> None:
+    await journey.until(lambda: title in as_text(journey.app), title)
+    journey.app.screen.query_one("#entry", Input).value = text
+    await journey.press("enter")
 
 
 def test_the_machines_of_an_ssh_configuration(tmp_path: Path) -> None:

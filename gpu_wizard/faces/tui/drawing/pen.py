@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.words import Words
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.look import Look
+    from gpu_wizard.faces.tui.words import Words
 
 
-@dataclass(frozen=True)
-class Pen:
+class Pen(NamedTuple):
     """What every drawing needs: look, words, width, and the time that ages are counted from."""
 
     look: Look

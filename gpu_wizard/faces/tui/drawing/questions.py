@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.risks import cannot_be_undone
-from gpu_wizard.faces.tui.control import Asked
+from gpu_wizard.faces.tui.asked import Asked
+from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.look import BODY, GLYPHS, HEADING, KEY, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import number_of
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, plain
-from gpu_wizard.faces.tui.services import ShownKey
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.faces.tui.widgets.drawn import Draw

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
@@ -19,18 +17,20 @@ from gpu_wizard.faces.tui.look import (
     Line,
     Look,
 )
-from gpu_wizard.faces.tui.machines import Machine
 from gpu_wizard.faces.tui.order import ORDER, number_of
-from gpu_wizard.faces.tui.services import Candidate, Tested, Unfinished
-from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.errors import WizardError
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.drawing.pen import Pen
+    from gpu_wizard.faces.tui.exchanged import Candidate, Tested, Unfinished
+    from gpu_wizard.faces.tui.machines import Machine
+    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.knowledge.texts import Language
+    from gpu_wizard.model.errors import WizardError
 
 Kind = Literal["host", "local", "same", "kubeconfig", "resume", "practice"]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """A row. `value`: the host, or the number of the unfinished run."""
 
     kind: Kind

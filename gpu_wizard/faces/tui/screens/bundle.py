@@ -13,10 +13,10 @@ from textual.widget import Widget
 
 from gpu_wizard.faces.tui.asking import ask_path
 from gpu_wizard.faces.tui.drawing.told import told
+from gpu_wizard.faces.tui.exchanged import Bundle
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.output_log import OutputLog
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen
-from gpu_wizard.faces.tui.services import Bundle
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
-from gpu_wizard.faces.tui.ui import Ui
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
+    from gpu_wizard.faces.tui.ui import Ui
 
 
 def make_screen(name: str, ui: Ui, stages: tuple[str, ...] = ()) -> WizardScreen:

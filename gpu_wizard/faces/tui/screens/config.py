@@ -43,6 +43,7 @@ class ConfigScreen(WizardScreen):
         """Begins with the judgement."""
         super().__init__(ui)
         self.view = "judged"
+        self._in_sight = False
 
     def body(self) -> Iterator[Widget]:
         """Judgement left and file right where there is room, the repair below."""
@@ -59,11 +60,19 @@ class ConfigScreen(WizardScreen):
             yield ButtonRow(self.actions(), id="config-buttons", arrows=False)
 
     def on_mount(self) -> None:
-        """The nvidia section is in sight."""
+        """The button has the focus."""
         self.query_one(ButtonRow).focus_on()
-        self.call_after_refresh(self._to_section)
+
+    async def paint(self) -> None:
+        """Draw; where the file shows for the first time, its nvidia section is in sight."""
+        await super().paint()
+        if not self._in_sight:
+            self.call_after_refresh(self._to_section)
 
     def _to_section(self) -> None:
+        if not self.query_one("#file").size:
+            return
+        self._in_sight = True
         _, at = config.file_lines(self._situation(), self.ui.pen(80))
         self.query_one("#file", VerticalScroll).scroll_to(y=max(0, at - 1), animate=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -13,7 +13,6 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from gpu_wizard.faces.tui.asking import ask_kubeconfig
 from gpu_wizard.faces.tui.drawing.starting import (
     Choice,
     choice_lines,
@@ -24,16 +23,20 @@ from gpu_wizard.faces.tui.drawing.starting import (
     trouble_text,
 )
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
-from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
+from gpu_wizard.faces.tui.machines import Machine, setup_of
+from gpu_wizard.faces.tui.screens import trials
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
-from gpu_wizard.faces.tui.services import Asker, Candidate, Tested, Unfinished
-from gpu_wizard.faces.tui.ui import SetupChosen, Ui
+from gpu_wizard.faces.tui.ui import SetupChosen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.setup_file import LOCAL, HostEntry
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.exchanged import Candidate, Unfinished
+    from gpu_wizard.faces.tui.machines import Kind
+    from gpu_wizard.faces.tui.ui import Ui
 
 TEST_AFTER_SECONDS = 0.4
 FIELDS = ("gpu", "control")
@@ -129,7 +132,7 @@ class StartScreen(WizardScreen):
     async def on_descendant_focus(self) -> None:
         """The list serves the field in use."""
         focused = self.focused
-        if isinstance(focused, Input) and focused.id:
+        if isinstance(focused, Input) and focused.id != f"field-{self._which}" and focused.id:
             self._which = focused.id.removeprefix("field-")
             self._chosen = 0
             await self.paint()
@@ -156,12 +159,16 @@ class StartScreen(WizardScreen):
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter takes the chosen row."""
         rows = self._rows()
-        if self.fields[self._which].host and event.value.strip() == self._shown(self._which):
+        named = self.fields[self._which].host and event.value.strip() == self._shown(self._which)
+        if named and not self._chosen:
             self._next()
         elif rows:
             await self._take(rows[self._chosen])
 
     async def _take(self, row: Choice) -> None:
+        from gpu_wizard.faces.tui.exchanged import Tested
+        from gpu_wizard.model.setup_file import LOCAL
+
         name = self._which
         match row.kind:
             case "practice":
@@ -171,7 +178,7 @@ class StartScreen(WizardScreen):
                 self.app.post_message(SetupChosen(self._unfinished[int(row.value)].setup))
                 return
             case "kubeconfig":
-                self.run_worker(self._kubeconfig(), group="kubeconfig")
+                self.run_worker(trials.kubeconfig(self), group="kubeconfig")
                 return
             case "same":
                 self.fields[name] = Machine("same", "same", Tested(""))
@@ -195,27 +202,7 @@ class StartScreen(WizardScreen):
         if current.host == host and (current.testing or current.tested):
             return
         self.fields[name] = Machine(host, kind, testing=True)
-        self.run_worker(self._test(name, host), group=f"test-{name}", exclusive=True)
-
-    async def _test(self, name: str, host: str) -> None:
-        asker: Asker = self.app.asker  # type: ignore[attr-defined]  # our own app
-        await self.paint()
-        field = self.fields[name]
-        asker.forget_tries()
-        try:
-            field.tested = await self.ui.services.test(HostEntry(host), asker)
-        except WizardError as error:
-            field.trouble = trouble_text(error, self.ui.words.language)
-        field.testing = False
-        await self.paint()
-
-    async def _kubeconfig(self) -> None:
-        path = await ask_kubeconfig(self.app, self.ui)
-        if path:
-            self.fields["control"] = Machine(path, "kubeconfig", Tested(""))
-            self.query_one("#field-control", Input).value = path
-            self.query_one(ButtonRow).focus_on()
-            await self.paint()
+        self.run_worker(trials.host(self, name, host), group=f"test-{name}", exclusive=True)
 
     async def _practice(self) -> None:
         start = self.ui.services.practice

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,13 +12,15 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from gpu_wizard.faces.tui.look import BODY, ERROR, MUTED, RISK, STRONG, STYLES, Line, Part
-from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
 from gpu_wizard.faces.tui.words import elapsed
 from gpu_wizard.model.errors import WizardError
+
+if TYPE_CHECKING:
+    from gpu_wizard.faces.tui.ui import Ui
+    from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
 
 HELP = Hint("?", "key.help", "app.help")
 QUIT = Hint("q", "key.quit", "app.leave")
@@ -39,6 +42,11 @@ class WizardScreen(Screen[None]):
         name = type(self).__name__.removesuffix("Screen").lower()
         super().__init__(name=name)
         self.ui = ui
+        # Before the first layout: a class that came with it would have everything styled once more.
+        width, height = self.app.size
+        across = self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS)
+        down = self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS)
+        self.add_class(*across, *down)
 
     def compose(self) -> ComposeResult:
         """Header, body, notice row, footer."""
@@ -66,6 +74,8 @@ class WizardScreen(Screen[None]):
 
     def output_pane(self) -> OutputPane:
         """The output of the node shown."""
+        from gpu_wizard.faces.tui.widgets.output_pane import OutputPane
+
         ui = self.ui
         pane = OutputPane(ui.control.log(ui.node), ui.look, ui.finding_title)
         pane.plain = ui.plain_output
@@ -121,6 +131,8 @@ class WizardScreen(Screen[None]):
         return [self.ui.look.ends(width, [(text, style or MUTED)], [])]
 
     def _connection(self) -> tuple[str, str] | None:
+        if not self.ui.node:
+            return None
         node, words = self.ui.shown, self.ui.words
         if node.lost is not None:
             ago = words.ago(node.lost.at, self.ui.now())

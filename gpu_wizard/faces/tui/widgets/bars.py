@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from textual import events
@@ -13,8 +13,7 @@ from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.words import Words
 
 
-@dataclass(frozen=True)
-class Hint:
+class Hint(NamedTuple):
     """A key in the footer: how it is written, the word of what it does, and the action of the screen."""
 
     key: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual import events
 from textual.app import ComposeResult
@@ -17,8 +16,7 @@ from textual.widget import Widget
 from gpu_wizard.faces.tui.look import Look
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """A button: an id, its label, and whether it is the primary one or one that disturbs."""
 
     id: str
