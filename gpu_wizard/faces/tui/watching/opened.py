@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -63,7 +62,7 @@ def stage_lines(seen: NodeSeen | None, pen: Pen) -> list[Line]:
 def event_lines_of(seen: NodeSeen | None, events: Sequence[Change | Told], pen: Pen) -> list[Line]:
     """A blank line, the title, then what changed and what the cluster tells; why it tells nothing."""
     look, words = pen.look, pen.words
-    inner = replace(pen, width=pen.width - 2)
+    inner = pen._replace(width=pen.width - 2)
     lines = [look.line("  ") + line for line in event_lines(events, inner)]
     if seen is not None and seen.events_unknown:
         unknown = seen.events_unknown
