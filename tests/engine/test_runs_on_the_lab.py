@@ -183,3 +183,18 @@ async def test_shares_of_a_card_that_the_setup_file_asks_for(tmp_path: Path) -> 
         assert node["status"]["allocatable"]["nvidia.com/gpu"] == "4"
         again = await run_on(setup, tmp_path / "runs")
         assert again.finished.changes == 0
+
+
+async def test_the_runtime_that_the_user_names_goes_before_the_packages(tmp_path: Path) -> None:
+    chosen = "/opt/nvidia/bin/nvidia-container-runtime"
+    async with lab("done", tmp_path) as running:
+        gpu = running.world.machines["gpu1"]
+        gpu.files.write(chosen, gpu.files.read("/usr/bin/nvidia-container-runtime"), mode=0o755)
+        setup = running.directory / "setup.toml"
+        setup.write_text(f'{setup.read_text()}\n[stages.runtime]\nbinary = "{chosen}"\n')
+        run = await run_on(setup, tmp_path / "runs")
+        assert run.finished.outcome == "done", run.face.codes()
+        rendered = gpu.files.read("/var/lib/rancher/k3s/agent/etc/containerd/config.toml").decode()
+        assert f'BinaryName = "{chosen}"' in rendered
+        again = await run_on(setup, tmp_path / "runs")
+        assert again.finished.changes == 0
