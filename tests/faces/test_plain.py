@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gpu_wizard.faces import wording
+from gpu_wizard.knowledge.texts import Language
+from gpu_wizard.model.stage import unknown
+from gpu_wizard.model.stage import waiting as assessed_as_waiting
+
 SECONDS = 150
 
 
@@ -67,3 +72,15 @@ def test_in_russian(tmp_path: Path) -> None:
     _, said = dialogue(tmp_path, "", "--lang", "ru")
     assert "Этап 3 из 9, Container toolkit: нужно." in said
     assert "1 настроить все 7, 2 только этот" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "waiting"),
+    [("en", "Waiting for it, up to a minute."), ("ru", "Ждём ответа, не дольше минуты.")],
+)
+def test_an_api_that_is_waited_for_is_said_to_be(language: Language, waiting: str) -> None:
+    away = wording.settling(unknown("api-unreachable", detail="refused"), language)
+    assert "refused" in away
+    assert away.endswith(waiting)
+    agreeing = assessed_as_waiting("runtime.starting", settling=True, unit="k3s-agent")
+    assert waiting not in wording.settling(agreeing, language)
