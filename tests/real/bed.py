@@ -17,12 +17,13 @@ from urllib.parse import quote
 from . import cgroups, network
 from .api import Api, path_of, path_of_object
 from .authority import issue, new_authority
+from .cards import give_cards
 from .images import images
 from .machine import Machine, Result, Supplies
 from .packages import repository
 from .places import SOURCES
 from .prepared import toolkit_layer
-from .programs import DRIVER_VERSION, K3S_VERSION, programs
+from .programs import K3S_VERSION, programs
 from .rootfs import rootfs
 from .web import HOST_NAMES, Registry, Sites, serve
 
@@ -30,7 +31,6 @@ SERVER = ("srv", "10.123.0.10")
 SERVER_URL = f"https://{SERVER[1]}:6443"
 K3S_VARIABLE = "GPU_WIZARD_K3S"
 OWNER_ANNOTATION = "objectset.rio.cattle.io/owner-name"
-NODE_MARK = b"BEDNODE:00000000"
 STAND_IN = b'#!/bin/sh\nexec /opt/bed/bin/kube k3s "$@"\n'
 SERVER_CONFIG = """
 flannel-backend: none
@@ -40,6 +40,13 @@ write-kubeconfig-mode: "0600"
 """
 
 _FOLDER = Path("/run/bed")
+
+_NODE_PASSWORD = "k3s.cattle.io/node-password"
+_LAST_WORDS = """
+journalctl -u k3s -u k3s-agent -o short-precise --no-pager | cut -c1-300 >/tmp/last-words
+grep -A 12 -e 'panic: ' -e 'fatal error: ' /tmp/last-words | head -30
+grep -e level= -e 'systemd\\[' /tmp/last-words | tail -30
+"""
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -211,6 +218,12 @@ class Bed:
         """How many of a resource the Node offers; 0 if it does not know it."""
         return int(self.get("node", node)["status"]["allocatable"].get(resource, 0))
 
+    def last_words(self) -> Iterator[tuple[str, str]]:
+        """Of K3s on each machine, as far as they can be had."""
+        for name, machine in self.machines.items():
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                yield name, machine.run(_LAST_WORDS, seconds=20).out
+
     def close(self) -> None:
         """Hangs up."""
         if self._api is not None:
@@ -225,6 +238,13 @@ class Bed:
         for kind in ("daemonset", "deployment", "node"):
             self._delete_all(kind)
         self._delete_all("pod", {"gracePeriodSeconds": 0})
+        # Of a node that never came to be: nothing owns it, and it would bar the next one of that name.
+        for each in self.get("secret", namespace="kube-system")["items"]:
+            if (
+                each["type"] == _NODE_PASSWORD
+                and each["metadata"]["name"].partition(".")[0] != SERVER[0]
+            ):
+                self.api.ask("DELETE", path_of_object("secret", each))
         for each in self.get("runtimeclass")["items"]:
             if OWNER_ANNOTATION not in each["metadata"].get("annotations", {}):
                 self.api.ask("DELETE", path_of_object("runtimeclass", each))
@@ -233,30 +253,6 @@ class Bed:
     def _delete_all(self, kind: str, how: Object | None = None) -> None:
         for each in self.get(kind)["items"]:
             self.api.ask("DELETE", path_of_object(kind, each), how)
-
-
-def give_cards(machine: Machine, count: int, driver: str = "loaded") -> None:
-    """Puts cards and the user-space part of the driver into a machine that is off."""
-    root = machine.root
-    (root / "etc" / "bed").mkdir(exist_ok=True)
-    (root / "etc/bed/cards").write_text(f"{count}\n")
-    (root / "etc/bed/driver").write_text(f"{driver}\n")
-    if count == 0 or driver == "absent":
-        return
-    mark = int(machine.address.rpartition(".")[2])
-    folder = root / "usr/lib/x86_64-linux-gnu"
-    for name in ("libnvidia-ml.so", "libcuda.so"):
-        library = (
-            (machine.supplies.programs / name)
-            .read_bytes()
-            .replace(NODE_MARK, b"BEDNODE:%08x" % mark)
-        )
-        (folder / f"{name}.{DRIVER_VERSION}").write_bytes(library)
-        (folder / f"{name}.1").symlink_to(f"{name}.{DRIVER_VERSION}")
-    smi = root / "usr/bin/nvidia-smi"
-    smi.write_bytes((machine.supplies.programs / "nvidia-smi").read_bytes())
-    smi.chmod(0o755)
-    subprocess.run(["chroot", str(root), "ldconfig"], check=True)
 
 
 def k3s_and_installer() -> tuple[bytes, Path]:

@@ -40,13 +40,29 @@ def claimed() -> Iterator[str]:
     """
     name = f"{_PREFIX}{secrets.token_hex(4)}"
     locks = [_locked(root / name) for root in hierarchies()]
+    home = _move_into(name) if unified() else None
     try:
         yield name
     finally:
+        if home:
+            for pid in _processes(ROOT / name / "bed"):  # connections of ssh among them
+                with contextlib.suppress(OSError):
+                    (home / "cgroup.procs").write_text(str(pid))
         for root in hierarchies():
             _remove(root / name)
         for lock in locks:
             os.close(lock)
+
+
+def _move_into(bed: str) -> Path:
+    """Moves this process, the first of its process namespace; returns where it was.
+
+    nspawn gives a machine those controllers that it sees at process 1.
+    """
+    home = ROOT / Path("/proc/self/cgroup").read_text().strip().removeprefix("0::/")
+    (place,) = make(bed, "bed")
+    (place / "cgroup.procs").write_text("0")
+    return home
 
 
 def _locked(place: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +124,18 @@ class _Reports:
         """One phase of one test."""
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._wire.send({"report": data})
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure tells what K3s said last on every machine that is still there."""
+    report = yield
+    made = getattr(item, "funcargs", {}).get("bed")
+    if report.failed and isinstance(made, Bed):
+        report.sections += [(f"K3s on {name}", said) for name, said in made.last_words()]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .bed import Bed, give_cards
+from .bed import Bed
+from .cards import give_cards
 from .machine import Machine
 from .wizard import Wizard
 

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const exitReasonVariable = "BED_EXIT_REASON"
@@ -108,4 +110,13 @@ func notifyReady() error {
 		socket = "\x00" + socket[1:]
 	}
 	return syscall.Sendto(descriptor, []byte("READY=1\n"), 0, &syscall.SockaddrUnix{Name: socket})
+}
+
+// waitForEtcd waits until it takes connections.
+func waitForEtcd() error {
+	for ; ; time.Sleep(50 * time.Millisecond) {
+		if connection, err := net.Dial("tcp", "127.0.0.1:2379"); err == nil {
+			return connection.Close()
+		}
+	}
 }

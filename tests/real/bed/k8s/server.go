@@ -82,9 +82,6 @@ func (s *controlPlane) run() error {
 	if err := s.startComponents(); err != nil {
 		return err
 	}
-	if err := s.waitForAPI(); err != nil {
-		return err
-	}
 	info("Kube API server is now running")
 	info("k3s is up and running")
 	if err := notifyReady(); err != nil {
@@ -200,25 +197,28 @@ func hashOf(pem []byte) string {
 	return hex.EncodeToString(digest[:])
 }
 
+// startComponents waits for each that others need: a slow machine's apiserver gives up on an etcd that is not there
+// yet, and controllers do on the apiserver.
 func (s *controlPlane) startComponents() error {
 	fast := []string{"--kube-api-qps=500", "--kube-api-burst=1000", "--leader-elect=false", "--profiling=false"}
 	plans := []struct {
 		name      string
+		await     func() error
 		arguments []string
 	}{
-		{"etcd", []string{
+		{"etcd", waitForEtcd, []string{
 			"--data-dir=" + serverDir + "/db/etcd", "--log-level=error", "--unsafe-no-fsync",
 			"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
 			"--listen-peer-urls=http://127.0.0.1:2380", "--initial-advertise-peer-urls=http://127.0.0.1:2380",
 			"--initial-cluster=default=http://127.0.0.1:2380",
 		}},
-		{"kube-apiserver", s.apiserverArguments()},
-		{"kube-controller-manager", append([]string{
+		{"kube-apiserver", s.waitForAPI, s.apiserverArguments()},
+		{"kube-controller-manager", nil, append([]string{
 			"--kubeconfig=" + serverDir + "/cred/controller.kubeconfig", "--allocate-node-cidrs=true", "--bind-address=127.0.0.1",
 			"--cluster-cidr=10.42.0.0/16", "--controllers=*,tokencleaner", "--root-ca-file=" + tlsDir + "/server-ca.crt",
 			"--service-account-private-key-file=" + tlsDir + "/service.key", "--use-service-account-credentials=true",
 		}, fast...)},
-		{"kube-scheduler", append([]string{"--kubeconfig=" + serverDir + "/cred/scheduler.kubeconfig", "--bind-address=127.0.0.1"}, fast...)},
+		{"kube-scheduler", nil, append([]string{"--kubeconfig=" + serverDir + "/cred/scheduler.kubeconfig", "--bind-address=127.0.0.1"}, fast...)},
 	}
 	for _, plan := range plans {
 		slices.Sort(plan.arguments)
@@ -232,6 +232,12 @@ func (s *controlPlane) startComponents() error {
 			logLine("fatal", "%s exited: %s", started.name, started.reason)
 			s.exit <- 1
 		}()
+		if plan.await == nil {
+			continue
+		}
+		if err := plan.await(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
