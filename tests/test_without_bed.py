@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_without_the_right_the_bed_is_skipped_and_the_last_line_says_why(
     done = run_bed_tests(("setpriv", *taken, "--"), *processes)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 skipped" in done.stdout
+    assert re.search(r"^=+ \d+ skipped in ", done.stdout, re.MULTILINE)
     last = done.stdout.splitlines()[-1]
     assert last.startswith("tests/real: ")
     assert said in last
@@ -94,5 +95,5 @@ def test_required_bed_that_cannot_be_is_a_failure() -> None:
     done = run_bed_tests(("setpriv", *NO_NAMESPACES, "--"), required=True)
 
     assert done.returncode == 1
-    assert "6 errors" in done.stdout
+    assert re.search(r"^=+ \d+ errors in ", done.stdout, re.MULTILINE)
     assert "must be privileged" in done.stdout.splitlines()[-1]
