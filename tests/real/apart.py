@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 INSIDE_VARIABLE = "GPU_WIZARD_BED_INSIDE"
+WATCHES, ENOUGH_WATCHES = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
 _NEEDED = {
     "systemd-nspawn": "systemd-container",
@@ -84,3 +86,14 @@ def _kernel_refuses() -> str:
             + done.stderr.strip()[-200:]
         )
     return ""
+
+
+def make_room_for_watches() -> None:
+    """Lets root have enough inotify instances: systemd, kubelet and containerd of one machine take some 14, and a
+    kernel gives each user 128; without one, containerd comes up without CRI and the kubelet not at all.
+
+    It stays so afterwards, since another bed may need it by then.
+    """
+    with contextlib.suppress(OSError):
+        if int(WATCHES.read_text()) < ENOUGH_WATCHES:
+            WATCHES.write_text(f"{ENOUGH_WATCHES}\n")

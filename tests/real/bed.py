@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from . import cgroups, network
+from . import apart, cgroups, network
 from .api import Api, path_of, path_of_object
 from .authority import issue, new_authority
 from .cards import give_cards
@@ -274,6 +274,7 @@ def install_k3s(machine: Machine, role: str, *, start: bool = True) -> None:
 @contextlib.contextmanager
 def bed() -> Iterator[Bed]:
     """A bed, and nothing of it afterwards. Its files are in a /run of its own, which nobody else sees."""
+    apart.make_room_for_watches()
     subprocess.run(["mount", "-t", "tmpfs", "bed", "/run"], check=True)
     _FOLDER.mkdir()
     with cgroups.claimed() as groups:
