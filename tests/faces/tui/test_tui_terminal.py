@@ -84,9 +84,9 @@ def test_demo_in_two_keys_resized_on_the_way(terminal: Terminal) -> None:
     terminal.until("running")
     terminal.resize(160, 45)
     terminal.until("Output")
-    terminal.until("A pod on gpu1 was given a real GPU.", "9 of 9 done")
+    terminal.until("A pod on gpu1 was given a real GPU", "9 of 9 done")
     terminal.resize(60, 20)
-    terminal.until("A pod on gpu1 was given a real GPU.")
+    terminal.until("A pod on gpu1 was given a real GPU")
     terminal.type("q")
     shown = terminal.until("exit=0")
     assert "9 of 9 done, 12 changes" in shown

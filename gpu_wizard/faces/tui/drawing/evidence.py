@@ -37,7 +37,8 @@ def _verdict(node: NodeProgress, pen: Pen) -> list[Line]:
     words, look = pen.words, pen.look
     proof = node.stage(ORDER[-1])
     if proof.state == "done":
-        first = ("done", words("finish.given", node=node.name))
+        given = words("finish.given", node=node.name)
+        first = ("done", words.assessed(proof.assessment) if proof.assessment else given)
         second = look.wrapped(words("finish.control"), pen.width, BODY, "  ", "  ")
     else:
         left = [stage for stage in ORDER if node.stage(stage).state != "done"]

@@ -262,10 +262,12 @@ def _causes(drawing: Drawing, stage: StageProgress, pen: Pen) -> None:
         return
     drawing.gap(pen)
     drawing.add(heading(pen, pen.words("run.likely-cause"), "d"))
+    quoted = ""
     for signature, each in found:
         title = signature.texts[f"title_{pen.words.language}"]
         drawing.add(*pen.look.wrapped(title, pen.width, STRONG))
-        if each.line:
+        if each.line not in ("", quoted):
+            quoted = each.line
             drawing.add(*pen.look.wrapped(each.line, pen.width, MUTED, "│ ", "│ "))
 
 

@@ -55,7 +55,7 @@ class Dialog(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """The frame."""
         with Vertical(id="dialog", classes="-risk" if self._risk else "") as frame:
-            frame.border_title = f" {self._title} "
+            frame.border_title = self._title
             with VerticalScroll(id="dialog-text", can_focus=False):
                 yield Drawn(self._draw)
             yield from self.fields()

@@ -30,7 +30,7 @@ class ActionButton(Widget, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "press", show=False)]
     DEFAULT_CSS = """
-    ActionButton { width: auto; height: 1; margin-right: 1; text-style: bold; background: $surface; }
+    ActionButton { width: auto; height: 1; margin-right: 1; text-style: bold; background: $panel; }
     ActionButton.-primary { color: $background; background: $text-primary; }
     ActionButton.-risk { color: $background; background: $text-warning; }
     ActionButton:focus, ActionButton:hover { color: $background; background: $foreground; }
