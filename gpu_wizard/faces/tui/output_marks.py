@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +37,8 @@ class Marks:
     def put(self, mark: Mark) -> None:
         """One more; the same one twice is one."""
         if mark not in self.all:
-            self.all.insert(bisect_left(self.all, mark), mark)
+            # Causes are told before what follows from them: of one line they keep that order.
+            self.all.insert(bisect_right(self.all, mark.line, key=lambda one: one.line), mark)
             self.version += 1
 
     def drop(self, stage: str) -> None:
