@@ -117,7 +117,7 @@ PLUGIN = {
     "success-time-slicing-4": "",
     "no-nvml": "plugin-incompatible-strategy",
     "no-nvml-fail-on-init-error-false": "plugin-incompatible-strategy",
-    "nvml-driver-not-loaded": "plugin-nvml-init-error",
+    "nvml-driver-not-loaded": "driver-not-loaded",
     "nvml-no-devices": "plugin-no-devices-found",
     "bad-config-file": "plugin-config-broken",
     "kubelet-directory-not-mounted": "plugin-register-failed",

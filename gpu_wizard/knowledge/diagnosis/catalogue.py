@@ -56,6 +56,7 @@ class Signature:
 
     `stage`: as in the error corpus (`ssh`, `apt`, `join`, …). `unless`: where one of these stands in the same place,
     it is something else. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
+    `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
     """
 
@@ -72,6 +73,7 @@ class Signature:
     codes: tuple[str, ...] = ()
     yields_to: tuple[str, ...] = ()
     symptom: bool = False
+    general: bool = False
     rank: int = 50
     facts: tuple[str, ...] = ()
     confirmed_by: tuple[str, ...] = ()
@@ -135,6 +137,7 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         codes=codes,
         yields_to=tuple(entry.get("yields_to", ())),
         symptom=entry.get("symptom", False),
+        general=entry.get("general", False),
         rank=entry.get("rank", 50),
         facts=tuple(entry.get("facts", ())),
         confirmed_by=tuple(entry.get("confirmed_by", ())),

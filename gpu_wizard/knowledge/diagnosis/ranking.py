@@ -137,19 +137,29 @@ def _explained(found: Sequence[Finding]) -> list[Finding]:
     result = []
     for each in found:
         by = next((name for name in each.signature.yields_to if name in ids), "")
-        if not by and each.signature.symptom:
-            by = next((other.id for other in found if _explains(other, each)), "")
+        by = by or next((other.id for other in found if _explains(other, each)), "")
         result.append(replace(each, explained_by=by))
     return result
 
 
-def _explains(cause: Finding, symptom: Finding) -> bool:
-    """Whether a cause of its own layer or below stands beside a mere symptom."""
-    if cause.signature.symptom or cause.severity == "info":
+def _explains(cause: Finding, effect: Finding) -> bool:
+    """Whether a cause of its own layer or below stands beside a mere symptom, or a nearer one beside a general.
+
+    A warning does not explain a general blocker: it may well be another matter.
+    """
+    if _level(cause) >= _level(effect) or cause.severity == "info":
         return False
-    if symptom.id in cause.signature.yields_to:
+    if effect.id in cause.signature.yields_to:
         return False
-    return LAYERS.index(cause.signature.layer) <= LAYERS.index(symptom.signature.layer)
+    if not effect.signature.symptom and cause.severity != effect.severity:
+        return False
+    return LAYERS.index(cause.signature.layer) <= LAYERS.index(effect.signature.layer)
+
+
+def _level(finding: Finding) -> int:
+    """0 a cause, 1 one told only broadly, 2 a symptom."""
+    signature = finding.signature
+    return 2 if signature.symptom else int(signature.general)
 
 
 def _key(finding: Finding) -> tuple[int, int, int, int, int, int, int]:

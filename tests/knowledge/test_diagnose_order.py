@@ -1,0 +1,75 @@
+"""Of several findings of one log the nearest cause stands first: general ones and symptoms follow it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gpu_wizard.facts.objects import NODE, NodeObject
+from gpu_wizard.facts.systemd import UNITS, K3sUnits, UnitState
+from gpu_wizard.knowledge.diagnose import diagnose
+from gpu_wizard.model.fact import Fact, Known
+
+ORDERED = {
+    "a policy before the rights of the user": (
+        "admission-webhook",
+        "Error from server (Forbidden): error when creating 'pod.yml': admission webhook"
+        ' "rules.example.org" denied the request: container main has no cpu limit',
+    ),
+    "what set the taint before the taint": (
+        "verify-node-pressure",
+        "0/1 nodes are available: 1 node(s) had taint {node.kubernetes.io/disk-pressure: },"
+        " that the pod didn't tolerate.\nfailed to garbage collect required amount of images",
+    ),
+    "the refused key before a prompt that was answered": (
+        "ssh-publickey-denied",
+        "The authenticity of host '10.1.2.3 (10.1.2.3)' can't be established.\n"
+        "Are you sure you want to continue connecting (yes/no)? yes\n"
+        "admin@10.1.2.3: Permission denied (publickey).",
+    ),
+    "the driver before who asked it": (
+        "driver-not-loaded",
+        'msg="failed to generate CDI spec: failed to initialize NVML: Driver Not Loaded"',
+    ),
+    "a card that the module can't drive before a note on signatures": (
+        "driver-open-unsupported-gpu",
+        "PKCS#7 signature not signed with a trusted key\n"
+        "NVRM: The NVIDIA GPU 0000:41:00.0 (PCI ID: 10de:15f8)\n"
+        "NVRM: installed in this system is not supported by open\n"
+        "NVRM: nvidia.ko because it does not include the required GPU",
+    ),
+    "a directory for temporary files before the signatures": (
+        "tmp-not-writable",
+        "GPG error: http://deb.example.org stable InRelease:"
+        " Couldn't create temporary file /tmp/apt.conf.Zz1 for passing config to apt-key\n"
+        "W: An error occurred during the signature verification. The repository is not updated",
+    ),
+    "the driver's root before an answer that failed": (
+        "toolkit-driver-root-wrong",
+        "nvidia-container-cli: initialization error: driver error: failed to process request\n"
+        "nvc.c:255] using root /run/nvidia/driver\n"
+        "nvc.c:180] failed to change root directory: No such file or directory",
+    ),
+    "the program's fault before what the card did after it": (
+        "gpu-xid-program",
+        "NVRM: Xid (PCI:0000:41:00): 31, pid=99, name=sim, MMU Fault: ENGINE CE2\n"
+        "NVRM: Xid (PCI:0000:41:00): 62, pid='<unknown>'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_the_nearest_cause_stands_first(name: str) -> None:
+    cause, text = ORDERED[name]
+    assert diagnose(text.splitlines()).findings[0].id == cause
+
+
+def test_a_stopped_agent_stands_before_what_its_node_still_says() -> None:
+    """The Node object stays Ready for the grace period, and lists no card."""
+    facts: dict[str, Fact[object]] = {
+        UNITS.id: Known(K3sUnits(UnitState("k3s-agent", loaded=True), UnitState("k3s"))),
+        NODE.id: Known(NodeObject("gpu", "u", "True", "b", {}, {}, {}, "", "", ())),
+    }
+    assert [each.id for each in diagnose([], facts).findings] == [
+        "k3s-not-running",
+        "gpu-not-advertised",
+    ]
