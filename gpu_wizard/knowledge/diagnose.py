@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
-from gpu_wizard.knowledge.diagnosis.conditions import Facts, conditions_of
 from gpu_wizard.knowledge.diagnosis.layers import Layer, LayerGuess
 from gpu_wizard.knowledge.diagnosis.ranking import Finding, findings
 from gpu_wizard.knowledge.diagnosis.scanning import Scanner
+
+if TYPE_CHECKING:
+    from gpu_wizard.knowledge.diagnosis.conditions import Facts
 
 __all__ = ["Diagnoser", "Diagnosis", "Finding", "LiveDiagnosis", "diagnose"]
 
@@ -24,6 +27,15 @@ _NOTHING: Facts = {}
 _SAMPLED = 1 << 16
 _LINES_AT_ONCE = 2000
 _FAULTS = ("blocker", "warning")
+
+
+def _conditions(facts: Facts) -> frozenset[str]:
+    """What holds; of nothing known, nothing, and then none of the modules is loaded that read facts."""
+    if not facts:
+        return frozenset()
+    from gpu_wizard.knowledge.diagnosis.conditions import conditions_of
+
+    return conditions_of(facts)
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Diagnoser:
 
     def __init__(self, facts: Facts = _NOTHING, stage: str = "") -> None:
         """`facts`: probe id → answer. `stage`: where the text comes from, as the error corpus names it."""
-        self._conditions = conditions_of(facts)
+        self._conditions = _conditions(facts)
         self._scanner = Scanner(stage)
         self._guess = LayerGuess()
         self._sampled = 0
@@ -85,7 +97,7 @@ class LiveDiagnosis:
     def __init__(self, stage: str, facts: Facts = _NOTHING) -> None:
         """`stage`: the wizard's stage id; `facts` as the survey told them, probe id → answer."""
         self._scanner = Scanner(STAGES.get(stage, stage))
-        self._conditions = conditions_of(facts)
+        self._conditions = _conditions(facts)
         self._told: set[str] = set()
 
     def feed(self, text: str) -> list[Finding]:

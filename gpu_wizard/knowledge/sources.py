@@ -1,4 +1,4 @@
-"""What the program says: TOML files that people edit, those of `explain` and of the screens also ready-made as JSON.
+"""What the program says: TOML files that people edit, most of them also ready-made as JSON.
 
 Reading JSON takes a tenth of the time of parsing TOML, and a page wants some twenty files. The ready-made form
 holds the sum of its source: after an edit the source is parsed, so that what was edited shows at once.
@@ -40,6 +40,22 @@ def content(folder: str, file: str) -> Mapping[str, Any]:
     import tomllib  # only after an edit
 
     return tomllib.loads(source.decode())
+
+
+@cache
+def sum_of(folder: str) -> int:
+    """The sum of all its sources."""
+    total = 0
+    for file in files(folder):
+        total = zlib.crc32(_bytes(os.path.join(_HERE, folder, file) + _SUFFIX), total)
+    return total
+
+
+def derived(folder: str, name: str, wanted: int) -> Mapping[str, Any] | None:
+    """What was made of all of a folder's sources when their sum was this; None where it is of another one."""
+    made = _ready(os.path.join(_HERE, folder, name) + ".json")
+    value: Mapping[str, Any] | None = made["content"] if made.get("sum") == wanted else None
+    return value
 
 
 def written(folder: str, file: str) -> str:

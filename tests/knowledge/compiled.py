@@ -1,4 +1,4 @@
-"""Writes what gpu_wizard/knowledge/sources.py reads: each file that `explain` or the first screen tells of, ready-made as JSON.
+"""Writes what gpu_wizard/knowledge/sources.py reads: what `explain`, `diagnose` and the first screen tell of, ready-made as JSON.
 
 `python -m tests.knowledge.compiled` writes them anew; a test compares.
 """
@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gpu_wizard.knowledge
+from gpu_wizard.knowledge.diagnosis import places
+from gpu_wizard.knowledge.diagnosis.catalogue import FOLDER as SIGNATURES
+from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 
 FOLDER = Path(gpu_wizard.knowledge.__file__).parent
-KINDS = ("commands", "keys", "fields", "pages", "texts")
+KINDS = ("signatures", "commands", "keys", "fields", "pages", "texts")
 SCREENS = b"\n[ui"
 """A file of `texts` is ready-made where it holds words of the screens: the first frame waits for them."""
 
@@ -31,6 +34,21 @@ def files() -> Iterator[tuple[Path, str]]:
                 path.with_suffix(".json"),
                 json.dumps(made, ensure_ascii=False, indent=0) + "\n",
             )
+    yield FOLDER / SIGNATURES / f"{places.NAME}.json", _anchors()
+
+
+def _anchors() -> str:
+    """What is made of all signatures: a line for each anchor, run and beginning."""
+    parts = (
+        f'"{kind}": {{\n'
+        + ",\n".join(
+            f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(value, separators=(',', ':'))}"
+            for key, value in table.items()
+        )
+        + "\n}"
+        for kind, table in places.made(catalogue()).items()
+    )
+    return f'{{"sum": {places.made_sum()}, "content": {{\n' + ",\n".join(parts) + "\n}}\n"
 
 
 def write() -> None:

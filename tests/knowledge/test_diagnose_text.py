@@ -62,6 +62,7 @@ HOSTILE = {
     "open title": b"\x1b]0;" + b"a" * 50_000,
     "one long line": b"nvidia " * 100_000,
     "quotes": b'\\"' * 100_000,
+    "backslashes": b"\\" * 300_000,
     "braces": b"{" * 50_000 + b"}" * 50_000,
     "blanks": b" " * 300_000,
     "empty lines": b"\n" * 200_000,
@@ -79,6 +80,21 @@ def test_what_is_shown_holds_nothing_that_a_terminal_obeys() -> None:
     shown = diagnose([line]).findings[0].text
     assert shown.isprintable()
     assert len(shown) <= 240
+
+
+@pytest.mark.parametrize("depth", range(9))
+@pytest.mark.parametrize("escaped", ['"nvidia"', "u0022nvidiau0022", "U0022nvidiaU0022"])
+def test_quotes_are_read_however_often_they_were_escaped(depth: int, escaped: str) -> None:
+    marks = ('"', "u0022", "U0022")
+    written = next(each for each in marks if escaped.startswith(each))
+    slashes = "\\" * (depth or int(written != '"'))
+    text = f"msg=RuntimeHandler {escaped.replace(written, slashes + written)} not supported"
+    assert ids(text.encode())[:1] == ids(NO_CLASS.encode())[:1]
+
+
+@pytest.mark.parametrize("end", ["\\n", "\\\\n", "\\r\\n", "\\t", "\\\\\\t"])
+def test_escaped_ends_of_lines_and_tabs_are_blanks(end: str) -> None:
+    assert ids(MISMATCH.replace(" version", f"{end} version").encode()) == ids(MISMATCH.encode())
 
 
 def test_a_long_line_is_read_to_its_end() -> None:

@@ -1,7 +1,8 @@
-"""Texts are read ready-made, an edit shows at once, and `explain` loads little more than `--help`."""
+"""Texts and signatures are read ready-made, an edit shows at once, and neither command loads much."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -58,6 +59,17 @@ def test_explain_loads_little_more_than_help(topic: str) -> None:
     assert len(more) < 25
 
 
+def test_diagnose_loads_no_module_that_reads_facts(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("fine\n", encoding="utf-8")
+    more = loaded("diagnose", str(log)) - loaded("--help")
+    ours = {name for name in more if name.startswith("gpu_wizard.")}
+    assert {name for name in ours if name.startswith("gpu_wizard.facts.")} == {
+        "gpu_wizard.facts.k3s_causes"
+    }
+    assert len(ours) < 30
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The package, to be changed."""
@@ -65,8 +77,13 @@ def copy(tmp_path: Path) -> Path:
 
 
 def explained(copy: Path, *argv: str) -> str:
+    return said(copy, "explain", *argv)
+
+
+def said(copy: Path, *argv: str, given: str = "") -> str:
     ran = subprocess.run(
-        [sys.executable, "-m", "gpu_wizard", "explain", *argv],
+        [sys.executable, "-m", "gpu_wizard", *argv],
+        input=given,
         capture_output=True,
         text=True,
         check=True,
@@ -93,3 +110,30 @@ def test_a_file_that_is_new_has_no_ready_made_form_and_is_read(copy: Path) -> No
         encoding="utf-8",
     )
     assert "a new key" in explained(copy, "zz-key")
+
+
+SIGNATURE = """
+[[signature]]
+id = "quux-broken"
+stage = "driver"
+layer = "driver"
+severity = "blocker"
+patterns = ["the quux is * broken"]
+sources = ["none"]
+title_en = "Quux"
+title_ru = "Кукс"
+cause_en = "It broke."
+cause_ru = "Он сломался."
+[[signature.fix]]
+en = "Mend it"
+ru = "Почините"
+"""
+
+
+def test_a_new_signature_is_found_and_the_others_still_are(copy: Path) -> None:
+    file = copy / "knowledge" / "signatures" / "driver.toml"
+    file.write_text(file.read_text(encoding="utf-8") + SIGNATURE, encoding="utf-8")
+    known = "Failed to initialize NVML: Driver/library version mismatch"
+    found = said(copy, "diagnose", "--json", given=f"the quux is quite broken\n{known}\n")
+    ids = {each["id"] for each in json.loads(found)["diagnoses"]}
+    assert {"quux-broken", "driver-library-mismatch"} <= ids

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from gpu_wizard.knowledge.diagnosis.catalogue import Catalogue, Recovery, Signature, catalogue
+from gpu_wizard.knowledge.diagnosis.places import Places, made, ready
 from gpu_wizard.knowledge.diagnosis.wording import Wording
 
 KEPT_LINES = 20
@@ -61,11 +62,13 @@ class Target:
 class Shape:
     """A line, numbers apart. `leads`: what it may tell; `told`: what it told with these small numbers.
 
-    `open`: what the next line may begin with so that an anchor, broken at the line's end, is whole.
+    `rests`: what the next line may begin with so that an anchor, broken at the line's end, is whole; `broken`: the
+    numbers of these anchors.
     """
 
     leads: tuple[Target, ...] = ()
-    open: tuple[tuple[bytes, tuple[Target, ...]], ...] = ()
+    rests: tuple[bytes, ...] = ()
+    broken: tuple[int, ...] = ()
     tries: int = 0
     told: dict[bytes, tuple[Hit, ...]] = field(default_factory=dict)
 
@@ -76,64 +79,53 @@ PLAIN = Shape()
 class Index:
     """The anchors of a catalogue, made once."""
 
-    def __init__(self, known: Catalogue) -> None:
-        self.targets: dict[bytes, list[Target]] = {}
-        for target in _targets(known):
-            self.targets.setdefault(target.wording.anchor.encode(), []).append(target)
-        self.any = re.compile(_trie(self.targets))
+    def __init__(self, known: Catalogue, content: Mapping[str, Any] | None = None) -> None:
+        """`content`: what was made of this catalogue before, see `places.made`."""
+        self._places = Places(content or made(known))
+        self._signatures = known.signatures
+        self._recoveries = known.recoveries
+        self._targets: dict[int, tuple[Target, ...]] = {}
         self.harmless = known.harmless
-        self.begun: dict[bytes, list[tuple[bytes, tuple[Target, ...]]]] = {}
-        for anchor, targets in self.targets.items():
-            words = anchor.split(b" ")
-            for cut in range(1, len(words)):
-                rest = b" ".join(words[cut:]), tuple(targets)
-                self.begun.setdefault(b" ".join(words[:cut]), []).append(rest)
-        self.longest = max(each.count(b" ") for each in self.begun) + 1
 
     def shape(self, key: bytes) -> Shape:
         """What a line may tell, given in lower case without digits, each run of blanks as one."""
-        leads: tuple[Target, ...] = ()
-        if self.any.search(key):
-            hits = (targets for anchor, targets in self.targets.items() if anchor in key)
-            leads = tuple(target for targets in hits for target in targets)
-        words = key.rsplit(b" ", self.longest)[-self.longest :]
-        ends = (b" ".join(words[-count:]) for count in range(1, len(words) + 1))
-        begun = tuple(rest for end in ends for rest in self.begun.get(end, ()))
-        return Shape(leads, begun) if leads or begun else PLAIN
+        numbers = self._places.standing_in(key)
+        leads = tuple(target for number in numbers for target in self.targets(number))
+        begun = self._places.begun_by(
+            key.rsplit(b" ", self._places.longest)[-self._places.longest :]
+        )
+        if not leads and not begun:
+            return PLAIN
+        return Shape(leads, tuple(rest for rest, _ in begun), tuple(number for _, number in begun))
+
+    def wrapped(self, shape: Shape, key: bytes) -> tuple[Target, ...]:
+        """What the anchors lead to that a line began and the next one, given as to `shape`, ends."""
+        if not key.startswith(shape.rests):
+            return ()
+        pairs = zip(shape.rests, shape.broken, strict=True)
+        ended = (number for rest, number in pairs if key.startswith(rest))
+        return tuple(target for number in ended for target in self.targets(number))
+
+    def targets(self, number: int) -> tuple[Target, ...]:
+        """Where an anchor leads."""
+        found = self._targets.get(number)
+        if found is None:
+            leads = self._places.leads(number)
+            found = self._targets[number] = tuple(self._target(*each) for each in leads)
+        return found
+
+    def _target(self, whose: int, which: int) -> Target:
+        if whose >= len(self._signatures):
+            recovery = self._recoveries[whose - len(self._signatures)]
+            return Target(recovery.wording, recovery=recovery)
+        signature = self._signatures[whose]
+        count = len(signature.wordings)
+        if which < count:
+            return Target(signature.wordings[which], signature)
+        return Target(signature.broad[which - count], signature, broad=True)
 
 
 @cache
 def index() -> Index:
     """The index of the shipped catalogue."""
-    return Index(catalogue())
-
-
-def _targets(known: Catalogue) -> Iterator[Target]:
-    for signature in known.signatures:
-        for each in signature.wordings:
-            yield Target(each, signature)
-        for each in signature.broad:
-            yield Target(each, signature, broad=True)
-    for recovery in known.recoveries:
-        yield Target(recovery.wording, recovery=recovery)
-
-
-def _trie(words: Iterable[bytes]) -> bytes:
-    """One regular expression for many literals, common beginnings shared."""
-    root: dict[int, dict[int, object]] = {}
-    for word in words:
-        node: dict[int, object] = root  # type: ignore[assignment]  # a tree of itself
-        for code in word:
-            node = node.setdefault(code, {})  # type: ignore[assignment]  # as above
-        node[-1] = {}
-    return _branch(root)  # type: ignore[arg-type]  # as above
-
-
-def _branch(node: dict[int, object]) -> bytes:
-    if not node or -1 in node:
-        return b""
-    options = [
-        re.escape(bytes([code])) + _branch(below)  # type: ignore[arg-type]  # a tree of itself
-        for code, below in sorted(node.items())
-    ]
-    return options[0] if len(options) == 1 else b"(?:" + b"|".join(options) + b")"
+    return Index(catalogue(), ready())

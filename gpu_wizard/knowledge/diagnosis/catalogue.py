@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from gpu_wizard.facts.k3s_causes import PROGRESS, SIGNS
 from gpu_wizard.knowledge.diagnosis.wording import Wording, expression, wordings
+from gpu_wizard.knowledge.sources import content, files
 from gpu_wizard.knowledge.texts import Language
 
+FOLDER = "signatures"
+_TOLD = ("patterns", "broad", "unless")
 Severity = Literal["blocker", "warning", "info"]
 LAYERS = (
     *("ssh", "host", "packages", "kernel", "driver", "toolkit", "containerd"),
@@ -58,6 +59,8 @@ class Signature:
     it is something else. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
     `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
+    `told`: its wordings as they are written, by `patterns`, `broad` and `unless`; a log brings few signatures of
+    hundreds, and to read all their wordings takes longer than most logs.
     """
 
     id: str
@@ -67,9 +70,7 @@ class Signature:
     texts: Mapping[str, str]
     fixes: tuple[Fix, ...]
     sources: tuple[str, ...]
-    wordings: tuple[Wording, ...] = ()
-    broad: tuple[Wording, ...] = ()
-    unless: tuple[Wording, ...] = ()
+    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     codes: tuple[str, ...] = ()
     yields_to: tuple[str, ...] = ()
     symptom: bool = False
@@ -80,6 +81,25 @@ class Signature:
     ruled_out_by: tuple[str, ...] = ()
     ours: str = ""
     variants: tuple[Variant, ...] = ()
+
+    @cached_property
+    def wordings(self) -> tuple[Wording, ...]:
+        """How it is told, K3s's own signs first."""
+        signs = (sign.pattern for sign in SIGNS if sign.code in self.codes)
+        return (*(each for sign in signs for each in expression(sign)), *self._read("patterns"))
+
+    @cached_property
+    def broad(self) -> tuple[Wording, ...]:
+        """How it is told where the text is known to come from its stage."""
+        return self._read("broad")
+
+    @cached_property
+    def unless(self) -> tuple[Wording, ...]:
+        """What makes it something else."""
+        return self._read("unless", anchored=False)
+
+    def _read(self, kind: str, *, anchored: bool = True) -> tuple[Wording, ...]:
+        return _wordings(self.told, kind, anchored=anchored)
 
 
 @dataclass(frozen=True)
@@ -104,11 +124,9 @@ class Catalogue:
 def catalogue() -> Catalogue:
     """Every signature, recovery and harmless line."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    folder = resources.files("gpu_wizard.knowledge") / "signatures"
-    for file in sorted(folder.iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".toml"):
-            for kind, entries in tomllib.loads(file.read_text(encoding="utf-8")).items():
-                tables.setdefault(kind, []).extend(entries)
+    for file in files(FOLDER):
+        for kind, entries in content(FOLDER, file).items():
+            tables.setdefault(kind, []).extend(entries)
     signatures = tuple(_signature(entry) for entry in tables["signature"])
     recoveries = [each for entry in tables["recovery"] for each in _recoveries(entry, signatures)]
     harmless = tuple(
@@ -121,8 +139,6 @@ def catalogue() -> Catalogue:
 
 
 def _signature(entry: Mapping[str, Any]) -> Signature:
-    codes = tuple(entry.get("codes", ()))
-    signs = [each for sign in SIGNS if sign.code in codes for each in expression(sign.pattern)]
     return Signature(
         id=entry["id"],
         stage=entry["stage"],
@@ -131,10 +147,8 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         texts=_texts(entry),
         fixes=_fixes(entry),
         sources=tuple(entry["sources"]),
-        wordings=(*signs, *_wordings(entry, "patterns")),
-        broad=_wordings(entry, "broad"),
-        unless=_wordings(entry, "unless", anchored=False),
-        codes=codes,
+        told={kind: tuple(entry[kind]) for kind in _TOLD if kind in entry},
+        codes=tuple(entry.get("codes", ())),
         yields_to=tuple(entry.get("yields_to", ())),
         symptom=entry.get("symptom", False),
         general=entry.get("general", False),

@@ -1,8 +1,8 @@
 """One pass over a log of any size in bounded memory: which signatures it tells of, and where.
 
 Most lines of a long log say what an earlier one said, numbers apart. So each is first compared, lower-cased and
-without digits, with those already found to hold nothing; only a new one is searched for any anchor, by one regular
-expression of them all; and only where an anchor stands are the wordings behind it tried.
+without digits, with those already found to hold nothing; only a new one is searched for anchors, for all of them at
+once; and only where an anchor stands are the wordings behind it tried.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Target, index, merged
 from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.text import collapsed, plain, shown
+from gpu_wizard.knowledge.diagnosis.wording import without_digits
 
 LONGEST_LINE = 8192
 """Longer ones are read in pieces, which keep the line's number."""
@@ -100,10 +101,9 @@ class Scanner:
     def _look(self, shape: Shape, line: bytes, key: bytes) -> None:
         """Try what the line may tell, by itself and as the rest of the line before it."""
         before = self._last
-        if before.open:
+        if before.rests:
             start = b" ".join(key[:LONGEST_LINE].split())
-            wrapped = (targets for rest, targets in before.open if start.startswith(rest))
-            self._tried(tuple(target for targets in wrapped for target in targets))
+            self._tried(self._index.wrapped(before, start))
         if before.leads and self._missed:
             self._tried(before.leads)
         self._missed = bool(shape.leads) and not self._told(shape, line)
@@ -157,13 +157,17 @@ class Scanner:
         return tuple(found.values())
 
     def _harmless(self, line: str) -> bool:
-        return any(each.pattern.search(line) for each in self._index.harmless)
+        plainly = without_digits(line)
+        return any(each.stands_in(line, plainly) for each in self._index.harmless)
 
     def _counts(self, target: Target, text: str) -> bool:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
-        return not any(each.pattern.search(text) for each in signature.unless)
+        if not signature.unless:
+            return True
+        plainly = without_digits(text)
+        return not any(each.stands_in(text, plainly) for each in signature.unless)
 
     def _record(self, signature: Signature, match: re.Match[str], line: str) -> Hit:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}

@@ -12,9 +12,13 @@ _TO_BLANK = bytes(0x20 if code in _CONTROL else code for code in range(256))
 _SEQUENCE = re.compile(
     rb"\x1b\[[0-?]{0,64}[ -/]{0,4}[@-~]?|\x1b\][^\x07\x1b\n]{0,512}(?:\x07|\x1b\\)?|\x1b.?"
 )
-_ESCAPED_QUOTE = re.compile(rb"\\+([\"'])")
-_ESCAPED_BLANK = re.compile(rb"\\+[nrt](?![a-z])|\\+n(?=[a-z])")
-_CODE_POINT = re.compile(rb"\\+u00(3c|3e|26|27|22)", re.IGNORECASE)
+_ESCAPED = (b'\\"', b"\\'")
+_DEEP = 4
+"""So often is text quoted in quoted text; each level is taken off by a plain replacement, which costs least."""
+_ESCAPED_QUOTE = re.compile(rb"\\\\*+([\"'])?")
+_ESCAPED_BLANK = re.compile(rb"\\\\*+(n|[rt](?![a-z]))?")
+_CODE_POINT = re.compile(rb"\\\\*+(?:[uU]00(3[cCeE]|2[672]))?")
+"""These three take a whole run of backslashes, whatever follows: else a long one is read again from each of them."""
 _POINTS = {b"3c": b"<", b"3e": b">", b"26": b"&", b"27": b"'", b"22": b'"'}
 _QUOTES = (
     (b"\xe2\x80\x9c", b'"'),
@@ -37,12 +41,25 @@ def plain(block: bytes) -> bytes:
         text = _SEQUENCE.sub(b"", text)
     text = text.translate(_TO_BLANK)
     if b"\\" in text:
-        text = _CODE_POINT.sub(lambda found: _POINTS[found[1].lower()], text)
-        text = _ESCAPED_QUOTE.sub(rb"\1", text)
-        text = _ESCAPED_BLANK.sub(b" ", text)
+        text = _unescaped(text)
     if not text.isascii() or b"&" in text:
         for curly, straight in _QUOTES:
             text = text.replace(curly, straight)
+    return text
+
+
+def _unescaped(text: bytes) -> bytes:
+    if b"\\u00" in text or b"\\U00" in text:
+        text = _CODE_POINT.sub(
+            lambda found: _POINTS[found[1].lower()] if found[1] else found[0], text
+        )
+    for _ in range(_DEEP):
+        for each in _ESCAPED:
+            text = text.replace(each, each[1:])
+    if any(each in text for each in _ESCAPED):
+        text = _ESCAPED_QUOTE.sub(lambda found: found[1] or found[0], text)
+    if b"\\" in text:
+        text = _ESCAPED_BLANK.sub(lambda found: b" " if found[1] else found[0], text)
     return text
 
 

@@ -37,7 +37,10 @@ _ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
 
 @dataclass(frozen=True)
 class Wording:
-    """One way in which a cause is told. `anchor`: a lower-case literal without digits that stands in every match."""
+    """One way in which a cause is told. `anchor`: a lower-case literal without digits that stands in every match.
+
+    "" where it holds none that is long enough.
+    """
 
     source: str
     anchor: str
@@ -48,9 +51,13 @@ class Wording:
         """Compiled at its first use: a log brings few anchors of thousands, and all together take a second."""
         return re.compile(self.source, self.flags)
 
+    def stands_in(self, text: str, plainly: str) -> bool:
+        """Whether a text tells it. `plainly`: the same text as `without_digits` writes it."""
+        return self.anchor in plainly and self.pattern.search(text) is not None
+
 
 def wordings(text: str, *, anchored: bool = True) -> tuple[Wording, ...]:
-    """Read a wording, each way of its alternatives by itself. Not `anchored`: its anchor is "".
+    """Read a wording, each way of its alternatives by itself. Not `anchored`: it may be without an anchor.
 
     Raises: ValueError: it is to have an anchor and holds no literal long enough to look for.
     """
@@ -73,7 +80,7 @@ def _wording(text: str, *, anchored: bool) -> Wording:
             literals.append("")
     if text.endswith(":t>"):
         pieces[-1] = pieces[-1].replace(_KINDS["t"], _TO_THE_END)
-    return Wording("".join(pieces), _anchor(literals, text) if anchored else "")
+    return Wording("".join(pieces), _anchor(literals, text, needed=anchored))
 
 
 def _piece(part: re.Match[str]) -> tuple[str, str]:
@@ -109,12 +116,14 @@ def without_digits(text: str) -> str:
     return " ".join(_DIGITS.sub("", text.lower()).split())
 
 
-def _anchor(literals: list[str], source: str) -> str:
+def _anchor(literals: list[str], source: str, *, needed: bool = True) -> str:
     plain = (without_digits(each) for each in literals)
     found = max(plain, key=lambda each: (len(each) >= 4 and each not in _COMMON, len(each)))
-    if len(found) < 4:
+    if len(found) >= 4:
+        return found
+    if needed:
         raise ValueError(f"no literal in {source!r}")
-    return found
+    return ""
 
 
 def _branches(source: str) -> list[str]:
