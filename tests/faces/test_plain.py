@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import gpu_wizard
 from gpu_wizard.faces import wording
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.stage import unknown
 from gpu_wizard.model.stage import waiting as assessed_as_waiting
 
 SECONDS = 150
+TREE = str(Path(gpu_wizard.__file__).parents[1])
+"""The program that runs is the one under test, whatever is installed."""
 
 
 def dialogue(tmp_path: Path, typed: str, *options: str) -> tuple[int, str]:
@@ -27,7 +30,12 @@ def dialogue(tmp_path: Path, typed: str, *options: str) -> tuple[int, str]:
         timeout=SECONDS,
         check=False,
         cwd=tmp_path,
-        env={**keep, "XDG_STATE_HOME": str(tmp_path / "state"), "LANG": "C.UTF-8"},
+        env={
+            **keep,
+            "PYTHONPATH": TREE,
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "LANG": "C.UTF-8",
+        },
     )
     assert done.stderr == ""
     return done.returncode, done.stdout

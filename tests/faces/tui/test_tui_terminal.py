@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import gpu_wizard
+
+TREE = str(Path(gpu_wizard.__file__).parents[1])
+"""The program that runs is the one under test, whatever is installed."""
 WAIT_SECONDS = 120.0
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -66,7 +70,12 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
-    more = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_STATE_HOME": str(tmp_path / "state")}
+    more = {
+        "PYTHONPATH": TREE,
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }
     one = Terminal(tmp_path / "tmux", {**keep, **more})
     yield one
     one.end()
