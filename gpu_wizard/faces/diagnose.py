@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gpu_wizard.knowledge.diagnose import Diagnosis, Finding
+from gpu_wizard.knowledge.diagnosis.layers import Layer
 from gpu_wizard.knowledge.texts import Language, sentence
 
 SCHEMA = 1
@@ -93,14 +94,18 @@ def _place(line: int, parts: Sequence[Part]) -> str:
 
 
 def _unknown(diagnosis: Diagnosis, language: Language) -> Iterator[str]:
-    layer = diagnosis.unknown
-    if layer is None:
+    if diagnosis.unknown is None:
         return
+    yield unknown_text(diagnosis.unknown, language)
+    for command in diagnosis.unknown.commands:
+        yield f"  {command}"
+
+
+def unknown_text(layer: Layer, language: Language) -> str:
+    """That nothing was recognised, and where the text comes from; the layer's commands are to follow."""
     key = "unknown-layer" if layer.id else "unknown"
     name = _word(f"layer-{layer.id}", language) if layer.id else ""
-    yield _word(key, language, layer=name)
-    for command in layer.commands:
-        yield f"  {command}"
+    return _word(key, language, layer=name)
 
 
 def _word(key: str, language: Language, **params: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from gpu_wizard.model.errors import CommandError
 from gpu_wizard.model.events import (
     ConnectionLost,
     Event,
@@ -80,6 +81,30 @@ def failed() -> list[Event]:
 def no_internet() -> list[Event]:
     """The package lists can't be had."""
     return load("no-internet-plan") + load("no-internet-run")
+
+
+def unheard_of() -> list[Event]:
+    """The run failed with a text that is in no catalogue."""
+    said = ("containerd: shim gpu-shim ended early: quux 71", "crictl: no answer of the runtime")
+    error = CommandError("command-failed", "A command ended with status 3.", lines=said)
+    events = settling()
+    assessed = next(
+        e for e in reversed(events) if isinstance(e, StageAssessed) and e.stage == "runtime"
+    )
+    last = events[-1].at
+    end = StageFinished(
+        node="gpu1",
+        stage="runtime",
+        outcome="failed",
+        assessment=assessed.assessment,
+        changes=1,
+        seconds=1.5,
+        error=error,
+        at=last,
+    )
+    failed_node = NodeFinished(node="gpu1", outcome="failed", states={}, changes=8, at=last)
+    over = SetupFinished(outcome="failed", changes=8, nodes={"gpu1": "failed"}, at=last)
+    return [*events, end, failed_node, over]
 
 
 def stopped() -> list[Event]:

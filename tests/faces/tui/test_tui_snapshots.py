@@ -16,7 +16,15 @@ from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
 from tests.faces.tui import gpu_series
 from tests.faces.tui.bench import as_text, recorded_app, settle
-from tests.faces.tui.stage_states import STATES, failed, fresh, no_internet, running, whole
+from tests.faces.tui.stage_states import (
+    STATES,
+    failed,
+    fresh,
+    no_internet,
+    running,
+    unheard_of,
+    whole,
+)
 
 FOLDER = Path(__file__).parent / "snapshots"
 SMALL, LARGE = (80, 24), (160, 45)
@@ -74,6 +82,7 @@ SCREENS = {
     "config-unread": (lambda: fresh()[:1], ("c",)),
     "trouble": (failed, ("d",)),
     "trouble-none": (fresh, ("d",)),
+    "trouble-unheard": (unheard_of, ("d",)),
     "bundle": (failed, ("d", "b")),
     "finish": (whole, ("7",)),
     "help": (fresh, ("question_mark",)),

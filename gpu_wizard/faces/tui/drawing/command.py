@@ -67,7 +67,7 @@ def action_lines(
     margin = " " * indent
     if not isinstance(action, Run):
         return look.wrapped(act(action, words), width, BODY, margin + "  ", margin)
-    rows = _broken(command_words(action), width - indent - 2)
+    rows = broken(command_words(action), width - indent - 2)
     hidden = 0 if whole or len(rows) <= _SCRIPT_LINES + 1 else len(rows) - _SCRIPT_LINES
     lines = [look.line((margin + "$ ", MUTED), (rows[0], BODY))]
     lines += [look.line(f"{margin}  ", (row, BODY)) for row in rows[1 : len(rows) - hidden]]
@@ -77,7 +77,7 @@ def action_lines(
     return lines
 
 
-def _broken(parts: list[str], width: int) -> list[str]:
+def broken(parts: list[str], width: int) -> list[str]:
     """A command broken only between its words, with a backslash; lines of a script keep their own breaks."""
     rows: list[str] = []
     row = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpu_wizard.engine.progress import NodeProgress
+from gpu_wizard.faces.diagnose import unknown_text
+from gpu_wizard.faces.tui.drawing.command import broken
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, HEADING, MUTED, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import ORDER, number_of
@@ -13,6 +15,8 @@ from gpu_wizard.facts.k3s_journal import JOURNAL, K3sJournal
 from gpu_wizard.facts.objects import PLUGIN_LOGS
 from gpu_wizard.knowledge.diagnose import Finding, diagnose
 from gpu_wizard.knowledge.diagnosis.catalogue import Signature, catalogue
+from gpu_wizard.knowledge.diagnosis.layers import Layer, LayerGuess
+from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.fact import Known
 
 _READ_LINES = 20_000
@@ -35,12 +39,39 @@ class Entry:
 def recognised(node: NodeProgress, log: OutputLog) -> tuple[Finding, ...]:
     """What the run's output, the errors' last lines and the facts tell of, best first."""
     lines = log.read(max(0, log.lines - _READ_LINES), _READ_LINES)
-    for stage in node.stages.values():
-        if stage.error is not None:
-            lines += [*stage.error.lines, str(stage.error)]
-    if node.finished is not None and node.finished.error is not None:
-        lines += [str(node.finished.error)]
+    lines += [line for error in errors(node) for line in _said(error)]
     return diagnose([*lines, *_told(node)], node.facts).findings
+
+
+def unrecognised(node: NodeProgress) -> Layer | None:
+    """Where the errors' text comes from, for a run in which nothing was recognised; None where nothing went wrong."""
+    told = errors(node)
+    if not told:
+        return None
+    guess = LayerGuess()
+    guess.feed([line for error in told for line in _said(error)])
+    return guess.layer()
+
+
+def errors(node: NodeProgress) -> list[WizardError]:
+    """What went wrong in the stages and in the run as a whole, in their order."""
+    told = [stage.error for stage in node.stages.values()]
+    told.append(node.finished.error if node.finished is not None else None)
+    return [error for error in told if error is not None]
+
+
+def _said(error: WizardError) -> list[str]:
+    return [*error.lines, str(error)]
+
+
+def unrecognised_lines(layer: Layer, pen: Pen) -> list[Line]:
+    """The layer, and what to run next; commands whole, on lines of their own."""
+    lines = pen.look.wrapped(unknown_text(layer, pen.words.language), pen.width)
+    for command in layer.commands:
+        first, *rest = broken(command.split(" "), pen.width - 4)
+        lines.append(pen.look.line(("  $ ", MUTED), (first, BODY)))
+        lines += [pen.look.line("    ", (row, BODY)) for row in rest]
+    return lines
 
 
 def _told(node: NodeProgress) -> list[str]:

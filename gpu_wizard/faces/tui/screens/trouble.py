@@ -94,6 +94,12 @@ class TroubleScreen(WizardScreen):
             QUIT,
         )
 
+    async def paint(self) -> None:
+        """Where there is nothing to choose, what is said has the whole width."""
+        listed = bool(self._entries()) or self.query_one(Input).display
+        self.query_one("#trouble-left").display = listed
+        await super().paint()
+
     def _entries(self) -> tuple[Entry, ...]:
         return troubles.entries(self._found, self._query, self.ui.pen(80))
 
@@ -126,17 +132,24 @@ class TroubleScreen(WizardScreen):
         entry, pen = self._entry(), self.ui.pen(width)
         if entry is not None:
             return troubles.detail_lines(entry, pen)
-        text = self.ui.words("trouble.none" if not self._query else "trouble.no-match")
-        lines = self.ui.look.wrapped(text, width)
+        return self._not_found(width)
+
+    def _not_found(self, width: int) -> list[Line]:
+        """Nothing to choose: what the search lacks, or where the trouble's text comes from and what to ask next."""
+        look, words, pen = self.ui.look, self.ui.words, self.ui.pen(width)
+        if self._query:
+            return look.wrapped(words("trouble.no-match"), width)
         stage = self.ui.shown.stage(self.ui.stage)
-        error = stage.error or (self.ui.shown.finished and self.ui.shown.finished.error)
-        if error:
-            lines += [self.ui.look.line(""), *error_lines(error, pen)]
-        elif stage.assessment is not None and stage.state in ("blocked", "failed", "unknown"):
-            lines += [self.ui.look.line("")]
-            lines += self.ui.look.wrapped(self.ui.words.assessed(stage.assessment), width)
-            advice = self.ui.words.advice(stage.assessment)
-            lines += [self.ui.look.line(""), *self.ui.look.wrapped(advice, width)]
+        layer = troubles.unrecognised(self.ui.shown)
+        if layer is None:
+            lines = look.wrapped(words("trouble.none"), width)
+        else:
+            lines = troubles.unrecognised_lines(layer, pen)
+        for error in ([stage.error] if stage.error else troubles.errors(self.ui.shown))[-1:]:
+            return [*lines, look.line(""), *error_lines(error, pen)]
+        if stage.assessment is not None and stage.state in ("blocked", "failed", "unknown"):
+            for text in (words.assessed(stage.assessment), words.advice(stage.assessment)):
+                lines += [look.line(""), *look.wrapped(text, width)]
         return lines
 
     async def action_move(self, by: int) -> None:
@@ -157,7 +170,7 @@ class TroubleScreen(WizardScreen):
     def action_search(self) -> None:
         """Type what to find in the catalogue."""
         field = self.query_one(Input)
-        field.display = True
+        self.query_one("#trouble-left").display = field.display = True
         field.placeholder = self.ui.words("trouble.search")
         field.focus()
 
@@ -182,6 +195,7 @@ class TroubleScreen(WizardScreen):
             field.display = False
             field.value = ""
             self.query_one(ButtonRow).focus_on()
+            self.call_later(self.paint)
         else:
             self.app.pop_screen()
 
