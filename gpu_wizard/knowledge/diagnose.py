@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
-from gpu_wizard.knowledge.diagnosis.layers import Layer, LayerGuess
 from gpu_wizard.knowledge.diagnosis.ranking import Finding, findings
 from gpu_wizard.knowledge.diagnosis.scanning import Scanner
 
 if TYPE_CHECKING:
     from gpu_wizard.knowledge.diagnosis.conditions import Facts
+    from gpu_wizard.knowledge.diagnosis.layers import Layer
 
 __all__ = ["Diagnoser", "Diagnosis", "Finding", "LiveDiagnosis", "diagnose"]
 
@@ -38,6 +38,16 @@ def _conditions(facts: Facts) -> frozenset[str]:
     return conditions_of(facts)
 
 
+def _layer(sample: Iterable[bytes]) -> Layer:
+    """Where a text comes from that no signature knows."""
+    from gpu_wizard.knowledge.diagnosis.layers import LayerGuess
+
+    guess = LayerGuess()
+    for data in sample:
+        guess.feed(data.decode(errors="replace").splitlines())
+    return guess.layer()
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """What was found, best first. `unknown`: where nothing was, the layer that the text comes from."""
@@ -54,14 +64,14 @@ class Diagnoser:
         """`facts`: probe id → answer. `stage`: where the text comes from, as the error corpus names it."""
         self._conditions = _conditions(facts)
         self._scanner = Scanner(stage)
-        self._guess = LayerGuess()
+        self._sample: list[bytes] = []
         self._sampled = 0
 
     def feed(self, data: bytes) -> None:
         """Read some more."""
         self._scanner.feed(data)
         if self._sampled < _SAMPLED:
-            self._guess.feed(data[:_SAMPLED].decode(errors="replace").splitlines())
+            self._sample.append(data[:_SAMPLED])
             self._sampled += len(data)
 
     @property
@@ -78,7 +88,7 @@ class Diagnoser:
         self._scanner.end()
         found = findings(self._scanner.hits.values(), self._conditions, catalogue())
         known = any(each.severity in _FAULTS for each in found)
-        unknown = None if known else self._guess.layer()
+        unknown = None if known else _layer(self._sample)
         return Diagnosis(found, self._scanner.line, unknown)
 
 

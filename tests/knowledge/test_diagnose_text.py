@@ -162,3 +162,14 @@ def test_unknown_text_has_a_layer_and_three_commands(layer: str, text: str) -> N
 
 def test_a_recognised_fault_needs_no_guess() -> None:
     assert diagnose([MISMATCH]).unknown is None
+
+
+def test_of_lines_that_differ_in_ids_a_small_number_still_tells_the_cause() -> None:
+    line = "NVRM: Xid (PCI:0000:01:00): {}, pid=1200, name=job-{:08x}f-{:05x}, Ch 00000008"
+    often = [line.format(13, each * 7919, each * 31) for each in range(300)]
+    one = line.format(79, 12345678, 4321)
+    expected = {each.id for text in (often[0], one) for each in diagnose([text]).findings}
+    found = diagnose([*often, one]).findings
+    assert {"gpu-xid-program", "gpu-xid-79"} <= expected
+    assert {each.id for each in found} == expected
+    assert {each.id: each.lines[-1] for each in found}["gpu-xid-program"] == 300

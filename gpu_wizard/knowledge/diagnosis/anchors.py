@@ -91,9 +91,7 @@ class Index:
         """What a line may tell, given in lower case without digits, each run of blanks as one."""
         numbers = self._places.standing_in(key)
         leads = tuple(target for number in numbers for target in self.targets(number))
-        begun = self._places.begun_by(
-            key.rsplit(b" ", self._places.longest)[-self._places.longest :]
-        )
+        begun = self._places.begun_by(key)
         if not leads and not begun:
             return PLAIN
         return Shape(leads, tuple(rest for rest, _ in begun), tuple(number for _, number in begun))

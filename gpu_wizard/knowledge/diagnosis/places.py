@@ -26,17 +26,19 @@ def made(known: Catalogue) -> Mapping[str, Any]:
     """What `Places` reads.
 
     `anchors`: each with the pairs of whose and which wording it leads to, see `Index`. `runs`: run → numbers of the
-    anchors behind it. `begun`: the words that an anchor begins with, where a line may end within it → its number.
+    anchors behind it. `begun`: the last of the words that an anchor begins with, where a line may end within it → all
+    of these → its number.
     """
     anchors: dict[str, list[tuple[int, int]]] = {}
     for whose, wordings in enumerate(_owners(known)):
         for which, anchor in enumerate(wordings):
             anchors.setdefault(anchor, []).append((whose, which))
-    begun: dict[str, list[int]] = {}
+    begun: dict[str, dict[str, list[int]]] = {}
     for number, anchor in enumerate(anchors):
         words = anchor.split(" ")
         for cut in range(1, len(words)):
-            begun.setdefault(" ".join(words[:cut]), []).append(number)
+            ending = begun.setdefault(words[cut - 1], {})
+            ending.setdefault(" ".join(words[:cut]), []).append(number)
     return {"anchors": anchors, "runs": _runs(list(anchors)), "begun": begun}
 
 
@@ -83,8 +85,7 @@ class Places:
             for run, numbers in runs.items()
         }
         self._met = frozenset(self._runs)
-        self._begun: Mapping[str, list[int]] = content["begun"]
-        self.longest = max((each.count(" ") for each in self._begun), default=0) + 1
+        self._begun: Mapping[str, Mapping[str, list[int]]] = content["begun"]
 
     def leads(self, number: int) -> Sequence[tuple[int, int]]:
         """Where an anchor leads: whose, and which wording."""
@@ -100,11 +101,17 @@ class Places:
         anchors, runs = self._anchors, self._runs
         return sorted(number for run in met for number in runs[run] if anchors[number] in line)
 
-    def begun_by(self, words: Sequence[bytes]) -> list[tuple[bytes, int]]:
-        """The anchors that begin with the last of these words: what is left of each, and its number."""
-        found = []
-        for count in range(1, len(words) + 1):
-            end = b" ".join(words[-count:])
-            numbers = self._begun.get(end.decode(errors="replace"), ())
+    def begun_by(self, line: bytes) -> list[tuple[bytes, int]]:
+        """The anchors that begin with a line's last words: what is left of each, and its number; short ones first."""
+        held = self._begun.get(line[line.rfind(b" ") + 1 :].decode(errors="replace"))
+        if held is None:
+            return []
+        found, at = [], len(line)
+        for _ in range(max(each.count(" ") for each in held) + 1):
+            at = line.rfind(b" ", 0, max(at, 0))
+            end = line[at + 1 :]
+            numbers = held.get(end.decode(errors="replace"), ())
             found += [(self._anchors[number][len(end) + 1 :], number) for number in numbers]
+            if at < 0:
+                break
         return found
