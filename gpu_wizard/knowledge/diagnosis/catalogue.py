@@ -13,7 +13,7 @@ from gpu_wizard.knowledge.sources import content, files
 from gpu_wizard.knowledge.texts import Language
 
 FOLDER = "signatures"
-_TOLD = ("patterns", "broad", "unless")
+_TOLD = ("patterns", "broad", "unless", "only")
 Severity = Literal["blocker", "warning", "info"]
 LAYERS = (
     *("ssh", "host", "packages", "kernel", "driver", "toolkit", "containerd"),
@@ -56,10 +56,10 @@ class Signature:
     """One known cause.
 
     `stage`: as in the error corpus (`ssh`, `apt`, `join`, …). `unless`: where one of these stands in the same place,
-    it is something else. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
+    it is something else; `only`: one of these must. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
     `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
-    `told`: its wordings as they are written, by `patterns`, `broad` and `unless`; a log brings few signatures of
+    `told`: its wordings as they are written, by `patterns`, `broad`, `unless` and `only`; a log brings few signatures of
     hundreds, and to read all their wordings takes longer than most logs.
     """
 
@@ -97,6 +97,11 @@ class Signature:
     def unless(self) -> tuple[Wording, ...]:
         """What makes it something else."""
         return self._read("unless", anchored=False)
+
+    @cached_property
+    def only(self) -> tuple[Wording, ...]:
+        """What must stand beside it, for a text that other programs use too; none: nothing need."""
+        return self._read("only", anchored=False)
 
     def _read(self, kind: str, *, anchored: bool = True) -> tuple[Wording, ...]:
         return _wordings(self.told, kind, anchored=anchored)

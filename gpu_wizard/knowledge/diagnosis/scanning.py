@@ -165,10 +165,12 @@ class Scanner:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
-        if not signature.unless:
+        if not (signature.unless or signature.only):
             return True
         plainly = without_digits(text)
-        return not any(each.stands_in(text, plainly) for each in signature.unless)
+        if any(each.stands_in(text, plainly) for each in signature.unless):
+            return False
+        return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)
 
     def _record(self, signature: Signature, match: re.Match[str], line: str) -> Hit:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}

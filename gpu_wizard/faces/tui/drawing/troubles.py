@@ -80,8 +80,9 @@ def _told(node: NodeProgress) -> list[str]:
     journal, logs = node.facts.get(JOURNAL.id), node.facts.get(PLUGIN_LOGS.id)
     if isinstance(journal, Known) and isinstance(journal.value, K3sJournal):
         k3s = journal.value
-        lines += [k3s.cause.line] if k3s.cause else []
-        lines += k3s.tail if not k3s.healthy else ()
+        told = [k3s.cause.line] if k3s.cause else []
+        told += k3s.tail if not k3s.healthy else ()
+        lines += [f"k3s: {line}" for line in told]
     if isinstance(logs, Known) and isinstance(logs.value, tuple):
         lines += [line for log in logs.value for line in log.text.splitlines()]
     return lines
