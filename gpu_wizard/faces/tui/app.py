@@ -54,16 +54,16 @@ class WizardApp(TerminalApp):
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_everything}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", priority=True, show=False),
-        Binding("q,й,ctrl+q", "leave", show=False),
-        Binding("question_mark,comma,f1", "help", show=False),
-        Binding("f2", "language", show=False),
-        Binding("escape", "back", show=False),
-        Binding("p,з", "open('plan')", show=False),
-        Binding("o,щ", "open('output')", show=False),
-        Binding("c,с", "open('config')", show=False),
-        Binding("g,п", "open('gpu')", show=False),
-        Binding("d,в", "open('trouble')", show=False),
+        Binding("ctrl+c", "interrupt", "does.quit", priority=True, show=False),
+        Binding("q,й,ctrl+q", "leave", "does.quit", show=False),
+        Binding("question_mark,comma,f1", "help", "does.help", show=False),
+        Binding("f2", "language", "does.language", show=False),
+        Binding("escape", "back", "does.back", show=False),
+        Binding("p,з", "open('plan')", "does.plan", show=False),
+        Binding("o,щ", "open('output')", "does.output", show=False),
+        Binding("c,с", "open('config')", "does.config", show=False),
+        Binding("g,п", "open('gpu')", "does.gpu", show=False),
+        Binding("d,в", "open('trouble')", "does.trouble", show=False),
     ]
 
     def __init__(
@@ -189,14 +189,20 @@ class WizardApp(TerminalApp):
         self.open("trouble")
 
     def action_open(self, name: str) -> None:
-        """A screen by its key; there is nothing to see before a machine is named."""
-        if self.ui.setup is not None:
-            self.open(name)
+        """A screen by its key."""
+        self.open(name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is nothing to see before a machine is named, and nothing to go back to from the first screen."""
+        if action == "open":
+            return self.ui.setup is not None
+        if action == "back":
+            return len(self.screen_stack) > 2
+        return super().check_action(action, parameters)
 
     async def action_back(self) -> None:
         """Esc: close what is on top; never quits."""
-        if len(self.screen_stack) > 2:
-            self.pop_screen()
+        self.pop_screen()
 
     async def action_language(self) -> None:
         """English or Russian, everything at once."""

@@ -13,8 +13,10 @@ from textual.app import App
 
 from gpu_wizard.faces.tui.asked import Asked
 from gpu_wizard.faces.tui.exchanged import ShownKey
+from gpu_wizard.faces.tui.live_keys import live_keys
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
+from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.model.errors import WizardError
@@ -136,10 +138,13 @@ def show_help(app: WizardApp) -> None:
     """The keys of the screen at hand, from its live bindings."""
     from gpu_wizard.faces.tui.drawing import questions
 
-    ui = app.ui
-    text = questions.help_lines(ui)
-    close = Action("close", ui.words("button.close"), "primary")
-    app.push_screen(Dialog(ui.words("help.title"), text, [close], escape="close"))
+    words = app.ui.words
+    if not isinstance(app.screen, WizardScreen):
+        return
+    title = words("help.here", screen=words(f"command.{app.screen.name}"))
+    text = questions.help_lines(app.ui, live_keys(app.screen, words))
+    close = Action("close", words("button.close"), "primary")
+    app.push_screen(Dialog(title, text, [close], escape="close"))
 
 
 class ScreenAsker:

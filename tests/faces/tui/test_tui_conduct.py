@@ -30,7 +30,7 @@ from tests.faces.tui.stage_states import failed, fresh, whole
 FACES = Path(__file__).parents[3] / "gpu_wizard" / "faces"
 SOURCES = [*sorted((FACES / "tui").rglob("*.py")), FACES / "plain.py"]
 CODE = re.compile(
-    r"""(?:\bwords(?:\(\))?|self\.words|say)(?:\.count)?\(\s*"([a-z][a-z0-9.-]+)"|Hint\([^)]*?"(key\.[a-z-]+)"|["'](plain\.[a-z-]+|run\.[a-z-]+|plan\.[a-z-]+)["']"""
+    r"""(?:\bwords(?:\(\))?|self\.words|say)(?:\.count)?\(\s*"([a-z][a-z0-9.-]+)"|Hint\([^)]*?"(key\.[a-z-]+)"|["'](plain\.[a-z-]+|run\.[a-z-]+|plan\.[a-z-]+|does\.[a-z-]+)["']"""
 )
 
 

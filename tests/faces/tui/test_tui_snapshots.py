@@ -14,6 +14,7 @@ import pytest
 
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
+from gpu_wizard.knowledge.texts import Language
 from tests.faces.tui import gpu_series
 from tests.faces.tui.bench import as_text, recorded_app, settle
 from tests.faces.tui.stage_states import (
@@ -85,7 +86,6 @@ SCREENS = {
     "trouble-unheard": (unheard_of, ("d",)),
     "bundle": (failed, ("d", "b")),
     "finish": (whole, ("7",)),
-    "help": (fresh, ("question_mark",)),
     "gpu-none": (fresh, ("g",)),
 }
 
@@ -95,6 +95,27 @@ async def test_each_screen(name: str) -> None:
     events, keys = SCREENS[name]
     opened = "finish" if name == "finish" else ""
     await pictures(recorded_app(events()), name, *keys, opened=opened)
+
+
+HELP: dict[str, tuple[str, ...]] = {
+    "stages": (),
+    "output": ("o",),
+    "trouble": ("d",),
+    "gpu": ("g",),
+}
+
+
+@pytest.mark.parametrize("name", HELP)
+async def test_the_keys_of_a_screen(name: str) -> None:
+    shown: tuple[tuple[Language, tuple[int, int]], ...]
+    shown = (("en", SMALL), ("ru", SMALL), ("en", LARGE))
+    for language, size in shown:
+        app = recorded_app(failed(), language=language)
+        async with app.run_test(size=size) as pilot:
+            await settle(pilot)
+            await pilot.press(*HELP[name], "question_mark")
+            await settle(pilot)
+            compare(f"{language}-{size[0]}-help-{name}", as_text(app))
 
 
 async def test_the_first_screen() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from rich.cells import cell_len
+
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.asked import Asked
 from gpu_wizard.faces.tui.exchanged import ShownKey
+from gpu_wizard.faces.tui.live_keys import LiveKey, rows
 from gpu_wizard.faces.tui.look import BODY, GLYPHS, HEADING, KEY, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import number_of
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, plain
@@ -132,46 +137,26 @@ def stopping(ui: Ui) -> Dialog:
     )
 
 
-_HELP = (
-    ("↑ ↓  1–9", "help.choose"),
-    ("← →  Tab", "help.views"),
-    ("Enter  Esc", "help.enter"),
-    ("a  s  x", "help.stages"),
-    ("r", "help.look"),
-    ("p o c g d", "help.screens"),
-    ("e", "help.explain"),
-    ("/  n  f", "help.search"),
-    ("y  w", "help.copy"),
-    ("b", "help.bundle"),
-    ("[  ]", "help.nodes"),
-    ("?  F1  F2", "help.language"),
-    ("Ctrl+P", "help.palette"),
-    ("q  Ctrl+C", "help.quit"),
-)
-
-
-def help_lines(ui: Ui) -> Draw:
-    """All keys, and what the glyphs mean."""
+def help_lines(ui: Ui, keys: Mapping[str, LiveKey]) -> Draw:
+    """The keys that can be pressed now, and what the glyphs mean."""
 
     def draw(width: int) -> list[Line]:
         look, words = ui.look, ui.words
+        told = rows(keys, words)
+        column = max(cell_len(look.text(names)) for names, _ in told) + 2
         lines: list[Line] = []
-        for keys, code in _HELP:
-            rows = look.wrapped(words(code), width, BODY, " " * 12, " " * 12)
-            head = look.line((keys.ljust(12), KEY))
-            lines += [head + rows[0][12:], *rows[1:]]
+        for names, text in told:
+            first, *rest = look.wrapped(text, width - column)
+            pad = " " * (column - cell_len(look.text(names)))
+            lines.append(look.line((names + pad, KEY)) + first)
+            lines += [look.line(" " * column) + row for row in rest]
         lines.append(look.line(""))
         states = [state for state in GLYPHS if words.has("state", state)]
         for at in range(0, len(states), 5):
-            row = states[at : at + 5]
-            lines.append(
-                look.line(
-                    *(
-                        (f"{look.glyph(state)} {words.state(state):<10}", STYLES[state])
-                        for state in row
-                    )
-                )
+            signs = (
+                (f"{look.glyph(s)} {words.state(s):<10}", STYLES[s]) for s in states[at : at + 5]
             )
+            lines.append(look.line(*signs))
         return lines
 
     return draw

@@ -30,11 +30,11 @@ class BundleScreen(WizardScreen):
 
     CSS_PATH = "bundle.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "scroll(-1)", show=False),
-        Binding("down,j,о", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
-        Binding("w,ц", "write", show=False),
+        Binding("up,k,л", "scroll(-1)", "does.scroll", show=False),
+        Binding("down,j,о", "scroll(1)", "does.scroll", show=False),
+        Binding("pageup", "scroll(-10)", "does.page", show=False),
+        Binding("pagedown", "scroll(10)", "does.page", show=False),
+        Binding("w,ц", "write", "does.save", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

@@ -28,15 +28,15 @@ class ConfigScreen(WizardScreen):
 
     CSS_PATH = "config.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "turn(-1)", show=False),
-        Binding("right", "turn(1)", show=False),
-        Binding("up,k,л", "scroll(-1)", show=False),
-        Binding("down,j,о", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
-        Binding("r,к", "look", show=False),
-        Binding("y,н", "copy", show=False),
-        Binding("e,у", "explain", show=False),
+        Binding("left", "turn(-1)", "does.parts", show=False),
+        Binding("right", "turn(1)", "does.parts", show=False),
+        Binding("up,k,л", "scroll(-1)", "does.scroll", show=False),
+        Binding("down,j,о", "scroll(1)", "does.scroll", show=False),
+        Binding("pageup", "scroll(-10)", "does.page", show=False),
+        Binding("pagedown", "scroll(10)", "does.page", show=False),
+        Binding("r,к", "look", "does.look", show=False),
+        Binding("y,н", "copy", "does.copy", show=False),
+        Binding("e,у", "explain", "does.explain", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

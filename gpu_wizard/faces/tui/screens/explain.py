@@ -25,10 +25,12 @@ class ExplainScreen(WizardScreen):
 
     CSS_PATH = "explain.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "word(-1)", show=False),
-        Binding("right", "word(1)", show=False),
-        Binding("up,k,л", "passage(-1)", show=False),
-        Binding("down,j,о", "passage(1)", show=False),
+        Binding("left", "word(-1)", "does.word", show=False),
+        Binding("right", "word(1)", "does.word", show=False),
+        Binding("up,k,л", "passage(-1)", "does.passage", show=False),
+        Binding("down,j,о", "passage(1)", "does.passage", show=False),
+        Binding("pageup", "page(-1)", "does.page", show=False),
+        Binding("pagedown", "page(1)", "does.page", show=False),
     ]
 
     def __init__(self, ui: Ui, title: Callable[[], str], passages: Passages) -> None:
@@ -40,7 +42,7 @@ class ExplainScreen(WizardScreen):
 
     def body(self) -> Iterator[Widget]:
         """The passage above, what its words mean below."""
-        with VerticalScroll(id="explain"):
+        with VerticalScroll(id="explain", can_focus=False):
             yield Drawn(self._drawn)
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
@@ -94,3 +96,8 @@ class ExplainScreen(WizardScreen):
         self._word = 0
         self.query_one(VerticalScroll).scroll_home(animate=False)
         await self.paint()
+
+    def action_page(self, by: int) -> None:
+        """What does not fit, a page on."""
+        pane = self.query_one(VerticalScroll)
+        pane.scroll_relative(y=by * max(1, pane.size.height - 1), animate=False)

@@ -25,12 +25,12 @@ class FinishScreen(WizardScreen):
 
     CSS_PATH = "finish.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "scroll(-1)", show=False),
-        Binding("down,j,о", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
-        Binding("y,н", "copy", show=False),
-        Binding("w,ц", "save", show=False),
+        Binding("up,k,л", "scroll(-1)", "does.scroll", show=False),
+        Binding("down,j,о", "scroll(1)", "does.scroll", show=False),
+        Binding("pageup", "scroll(-10)", "does.page", show=False),
+        Binding("pagedown", "scroll(10)", "does.page", show=False),
+        Binding("y,н", "copy", "does.copy", show=False),
+        Binding("w,ц", "save", "does.save", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

@@ -28,11 +28,11 @@ class GpuScreen(WizardScreen):
 
     CSS_PATH = "gpu.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "move(-1)", show=False),
-        Binding("down,j,о", "move(1)", show=False),
-        Binding("m,ь", "mig", show=False),
-        Binding("h,р", "history", show=False),
-        Binding("r,к", "reconnect", show=False),
+        Binding("up,k,л", "move(-1)", "does.card", show=False),
+        Binding("down,j,о", "move(1)", "does.card", show=False),
+        Binding("m,ь", "mig", "does.mig", show=False),
+        Binding("h,р", "history", "does.history", show=False),
+        Binding("r,к", "reconnect", "does.anew", show=False),
     ]
 
     def __init__(self, ui: Ui, history: History | None = None) -> None:

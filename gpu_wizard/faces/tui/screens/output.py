@@ -28,14 +28,14 @@ class OutputScreen(WizardScreen):
 
     CSS_PATH = "output.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash,full_stop", "search", show=False),
-        Binding("n,т", "next", show=False),
-        Binding("f,а", "errors", show=False),
-        Binding("y,н", "copy", show=False),
-        Binding("e,у", "explain", show=False),
-        Binding("w,ц", "save", show=False),
-        Binding("r,к", "refresh", show=False),
-        Binding("escape", "close", show=False),
+        Binding("slash,full_stop", "search", "does.search", show=False),
+        Binding("n,т", "next", "does.next", show=False),
+        Binding("f,а", "errors", "does.errors", show=False),
+        Binding("y,н", "copy", "does.copy", show=False),
+        Binding("e,у", "explain", "does.explain", show=False),
+        Binding("w,ц", "save", "does.save", show=False),
+        Binding("r,к", "refresh", "does.latest", show=False),
+        Binding("escape", "close", "does.back", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

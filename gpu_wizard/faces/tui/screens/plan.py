@@ -35,14 +35,14 @@ class PlanScreen(WizardScreen):
 
     CSS_PATH = "plan.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "move(-1)", show=False),
-        Binding("down,j,о", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("e,у", "explain", show=False),
-        Binding("w,ц", "save", show=False),
-        Binding("enter", "start", show=False),
-        *(Binding(str(n), f"jump({n})", show=False) for n in range(1, 10)),
+        Binding("up,k,л", "move(-1)", "does.stage", show=False),
+        Binding("down,j,о", "move(1)", "does.stage", show=False),
+        Binding("pageup", "page(-1)", "does.page", show=False),
+        Binding("pagedown", "page(1)", "does.page", show=False),
+        Binding("e,у", "explain", "does.explain", show=False),
+        Binding("w,ц", "save", "does.save", show=False),
+        Binding("enter", "start", "does.start", show=False),
+        *(Binding(str(n), f"jump({n})", "does.stage", show=False) for n in range(1, 10)),
     ]
 
     def __init__(self, ui: Ui, stages: tuple[str, ...] = ()) -> None:

@@ -32,18 +32,18 @@ class StagesScreen(WizardScreen):
 
     CSS_PATH = "stages.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "move(-1)", show=False),
-        Binding("down,j,о", "move(1)", show=False),
-        Binding("left", "turn(-1)", show=False),
-        Binding("right", "turn(1)", show=False),
-        *(Binding(str(n), f"jump({n})", show=False) for n in range(1, 10)),
-        Binding("a,ф", "act('all')", show=False),
-        Binding("s,ы", "act('only')", show=False),
-        Binding("x,ч", "act('skip')", show=False),
-        Binding("r,к", "act('look')", show=False),
-        Binding("e,у", "explain", show=False),
-        Binding("left_square_bracket,х", "node(-1)", show=False),
-        Binding("right_square_bracket,ъ", "node(1)", show=False),
+        Binding("up,k,л", "move(-1)", "does.stage", show=False),
+        Binding("down,j,о", "move(1)", "does.stage", show=False),
+        Binding("left", "turn(-1)", "does.view", show=False),
+        Binding("right", "turn(1)", "does.view", show=False),
+        *(Binding(str(n), f"jump({n})", "does.stage", show=False) for n in range(1, 10)),
+        Binding("a,ф", "act('all')", "does.all", show=False),
+        Binding("s,ы", "act('only')", "does.only", show=False),
+        Binding("x,ч", "act('skip')", "does.skip", show=False),
+        Binding("r,к", "act('look')", "does.look", show=False),
+        Binding("e,у", "explain", "does.explain", show=False),
+        Binding("left_square_bracket,х", "node(-1)", "does.node", show=False),
+        Binding("right_square_bracket,ъ", "node(1)", "does.node", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:
@@ -95,10 +95,8 @@ class StagesScreen(WizardScreen):
 
     def _fit(self) -> None:
         """The buttons follow the text; where it is too long it scrolls above them."""
-        pane, head = self.query_one("#pane"), self.query_one("#head")
-        self.query_one("#plan-view").styles.max_height = max(
-            3, pane.size.height - head.size.height - 2
-        )
+        room = self.query_one("#pane").size.height - self.query_one("#head").size.height - 2
+        self.query_one("#plan-view").styles.max_height = max(3, room)
 
     def hints(self) -> Sequence[Hint]:
         """The keys, the most wanted first."""
@@ -142,8 +140,7 @@ class StagesScreen(WizardScreen):
         return heads.node_tabs(self.ui, width)
 
     def _head(self, width: int) -> list[Line]:
-        view = "" if self.has_class("-wide") else self.view
-        return heads.stage_head(self.ui, width, view)
+        return heads.stage_head(self.ui, width, "" if self.has_class("-wide") else self.view)
 
     def _output_head(self, width: int) -> list[Line]:
         pane = self.query_one(OutputPane)
@@ -154,10 +151,11 @@ class StagesScreen(WizardScreen):
         self.query_one("#output-head", Drawn).redraw()
 
     def _choose(self, stage: str) -> None:
-        if stage != self.ui.stage:
-            self.ui.stage = stage
-            self.query_one(Steps).reset()
-            self.query_one("#plan-view", VerticalScroll).scroll_home(animate=False)
+        if stage == self.ui.stage:
+            return
+        self.ui.stage = stage
+        self.query_one(Steps).reset()
+        self.query_one("#plan-view").scroll_home(animate=False)
 
     async def action_move(self, by: int) -> None:
         """Another stage; the view is the person's from now on."""
@@ -192,31 +190,34 @@ class StagesScreen(WizardScreen):
             self.query_one(ButtonRow).focus_on()
 
     async def action_act(self, action: str) -> None:
-        """A key that stands for a button."""
-        if action in ("skip", "look") or action in self.query_one(ButtonRow).actions:
-            await self._act(action)
-
-    async def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
-        """A button was pressed."""
-        await self._act(event.action)
-
-    async def _act(self, action: str) -> None:
+        """A key that stands for a button, or the button itself."""
         message = carry_out(self.ui, action)
         if message is not None:
             self.post_message(message)
         await self.paint()
 
+    async def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
+        """A button was pressed."""
+        await self.action_act(event.action)
+
     def action_explain(self) -> None:
         """The words of a command, one by one."""
         self.post_message(ScreenWanted("explain"))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key for what the stage shown does not offer now is none."""
+        if action == "node":
+            return len(self.ui.control.progress.nodes) > 1
+        if action == "act" and parameters[0] in ("all", "only"):
+            return any(each.id == parameters[0] for each in self.actions())
+        return super().check_action(action, parameters)
+
     async def action_node(self, by: int) -> None:
         """Another node."""
         names = list(self.ui.control.progress.nodes)
-        if len(names) > 1:
-            self.ui.node = names[(names.index(self.ui.node) + by) % len(names)]
-            self.ui.follow = False
-            await self.paint()
+        self.ui.node = names[(names.index(self.ui.node) + by) % len(names)]
+        self.ui.follow = False
+        await self.paint()
 
     async def on_click(self, event: events.Click) -> None:
         """The rail and the views answer to the mouse too."""

@@ -47,8 +47,8 @@ class StartScreen(WizardScreen):
 
     CSS_PATH = "start.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", "does.row", show=False),
+        Binding("down", "move(1)", "does.row", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

@@ -29,15 +29,15 @@ class TroubleScreen(WizardScreen):
 
     CSS_PATH = "trouble.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "move(-1)", show=False),
-        Binding("down,j,о", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("slash,full_stop", "search", show=False),
-        Binding("r,к", "refresh", show=False),
-        Binding("y,н", "copy", show=False),
-        Binding("b,и", "bundle", show=False),
-        Binding("escape", "close", show=False),
+        Binding("up,k,л", "move(-1)", "does.finding", show=False),
+        Binding("down,j,о", "move(1)", "does.finding", show=False),
+        Binding("pageup", "page(-1)", "does.page", show=False),
+        Binding("pagedown", "page(1)", "does.page", show=False),
+        Binding("slash,full_stop", "search", "does.search", show=False),
+        Binding("r,к", "refresh", "does.recognise", show=False),
+        Binding("y,н", "copy", "does.copy", show=False),
+        Binding("b,и", "bundle", "does.bundle", show=False),
+        Binding("escape", "close", "does.back", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:

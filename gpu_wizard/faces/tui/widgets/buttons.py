@@ -28,7 +28,7 @@ class Action(NamedTuple):
 class ActionButton(Widget, can_focus=True):
     """A button one row high that knows which action it stands for."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "press", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "press", "does.press", show=False)]
     DEFAULT_CSS = """
     ActionButton { width: auto; height: 1; margin-right: 1; text-style: bold; background: $panel; }
     ActionButton.-primary { color: $background; background: $text-primary; }
@@ -71,8 +71,8 @@ class ButtonRow(Horizontal):
     """Buttons that can be replaced; the focus stays on the action that it was on, if that is still there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "step(-1)", show=False),
-        Binding("right", "step(1)", show=False),
+        Binding("left", "step(-1)", "does.button", show=False),
+        Binding("right", "step(1)", "does.button", show=False),
     ]
     DEFAULT_CSS = """
     ButtonRow { height: 1; width: 1fr; }

@@ -17,3 +17,9 @@ class Field(Input):
         """`text`: what it begins with. `secret`: what is typed is not shown."""
         super().__init__(text, password=secret, id=id, compact=True)
         self.cursor_blink = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """One row has nothing to scroll: ↑ and ↓ are the screen's."""
+        return not action.startswith(("scroll_", "page_")) and super().check_action(
+            action, parameters
+        )

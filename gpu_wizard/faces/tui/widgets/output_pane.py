@@ -32,11 +32,11 @@ class OutputPane(ScrollView, can_focus=True):
     """Shows an `OutputLog`. `following`: new lines scroll in; scrolling up ends that, End begins it again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "scroll_up", show=False),
-        Binding("down,j,о", "scroll_down", show=False),
-        Binding("shift+left", "side(-1)", show=False),
-        Binding("shift+right", "side(1)", show=False),
-        Binding("enter", "finding", show=False),
+        Binding("up,k,л", "scroll_up", "does.scroll", show=False),
+        Binding("down,j,о", "scroll_down", "does.scroll", show=False),
+        Binding("shift+left", "side(-1)", "does.side", show=False),
+        Binding("shift+right", "side(1)", "does.side", show=False),
+        Binding("enter", "finding", "does.told", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"output-pane--finding"}
     DEFAULT_CSS = """

@@ -18,9 +18,9 @@ class Steps(Drawn, can_focus=True):
     """Found and Will do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k,л", "step(-1)", show=False),
-        Binding("down,j,о", "step(1)", show=False),
-        Binding("enter", "open", show=False),
+        Binding("up,k,л", "step(-1)", "does.step", show=False),
+        Binding("down,j,о", "step(1)", "does.step", show=False),
+        Binding("enter", "open", "does.open", show=False),
     ]
 
     def __init__(self, ui: Ui) -> None:
