@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,32 +100,62 @@ class Hands:
             self.values["POD"] = shown.splitlines()[-1].split()[0]
 
 
-def blocks(page: str) -> Iterator[tuple[str, str]]:
+def blocks(page: str, heads: tuple[str, ...] = TAKEN) -> Iterator[tuple[str, str]]:
     """Where, and what is to be typed there, of the parts of a page that apply here."""
     head = "Look"
     for block in (document("pages", page) or {})["block"]:
         head = block["head"][0] if "head" in block else head
-        if "run" in block and head in TAKEN:
+        if "run" in block and head in heads:
             yield block["on"], block["run"].strip()
 
 
-async def test_the_pages_set_up_a_node_and_take_it_back(tmp_path: Path) -> None:
-    with LabThread(scenario="fresh", directory=tmp_path, speed=50):
-        config = str(tmp_path / "ssh_config")
-        password = (tmp_path / "sudo-password").read_text(encoding="utf-8").strip()
+@asynccontextmanager
+async def at_the_machines(scenario: str, directory: Path) -> AsyncIterator[Hands]:
+    """Logged in to server and node of a scenario."""
+    with LabThread(scenario=scenario, directory=directory, speed=50):
+        config = str(directory / "ssh_config")
+        password = (directory / "sudo-password").read_text(encoding="utf-8").strip()
         async with (
             asyncssh.connect("control", config=config) as control,
             asyncssh.connect("gpu1", config=config) as node,
         ):
-            hands = Hands({"control": control, "gpu1": node}, password)
-            for page in STAGE_PAGES:
-                for on, run in blocks(page):
-                    await hands.typed(on, run)
-            for on, run in blocks("undo"):
+            yield Hands({"control": control, "gpu1": node}, password)
+
+
+async def test_the_pages_set_up_a_node_and_take_it_back(tmp_path: Path) -> None:
+    async with at_the_machines("fresh", tmp_path) as hands:
+        for page in STAGE_PAGES:
+            for on, run in blocks(page):
                 await hands.typed(on, run)
-            left = await hands.typed("kubectl", "kubectl get nodes -o wide")
+        for on, run in blocks("undo"):
+            await hands.typed(on, run)
+        left = await hands.typed("kubectl", "kubectl get nodes -o wide")
     assert "gpu1" not in left
     assert not [text for text in hands.said if "command not found" in text]
+
+
+SECTION = "sudo grep -A 6 nvidia /var/lib/rancher/k3s/agent/etc/containerd/config.toml"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "cure"),
+    [
+        ("custom-template", "If it is found, and there is still no section"),
+        ("spoilt-template", "If K3s starts again and again"),
+    ],
+)
+async def test_a_template_that_hides_the_runtime_or_stops_containerd(
+    scenario: str, cure: str, tmp_path: Path
+) -> None:
+    async with at_the_machines(scenario, tmp_path) as hands:
+        for head in ("Look", "Do"):
+            for on, run in blocks("runtime", (head,)):
+                await hands.typed(on, run)
+        assert "config-v3.toml.tmpl" in "".join(hands.said)
+        for head in (cure, "Do", "Look again"):
+            for on, run in blocks("runtime", (head,)):
+                await hands.typed(on, run)
+        assert "BinaryName" in await hands.typed("node", SECTION)
 
 
 async def test_on_a_server_with_the_card_the_unit_is_another_one(tmp_path: Path) -> None:
