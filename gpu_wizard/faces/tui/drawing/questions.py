@@ -63,15 +63,21 @@ def _pod_lines(ui: Ui, node: NodeProgress, width: int) -> list[Line]:
     return lines
 
 
+_DISTURBS = ("overwrite", "reboot")
+"""Options that touch what somebody else may rely on: never what Enter alone chooses."""
+
+
 def question(ui: Ui, asked: Asked) -> Dialog:
-    """A question with its own options; what is recommended has the focus."""
+    """A question with its own options; what is recommended has the focus, unless it disturbs."""
     words, put = ui.words, asked.question
+    safe = [option.id for option in put.options if option.id not in _DISTURBS] or ["stop"]
+    focus = put.default if put.default in safe else safe[0]
     text = words.of("question", put.id, dict(put.params))
     actions = [
         Action(
             option.id,
             words.of("option", option.id, {**put.params, **option.params}),
-            "primary" if option.id == put.default else "",
+            "primary" if option.id == focus else "risk" if option.id in _DISTURBS else "",
         )
         for option in put.options
     ]
@@ -80,7 +86,7 @@ def question(ui: Ui, asked: Asked) -> Dialog:
     number = number_of(asked.stage) if asked.stage else 0
     name = words(f"title.{asked.stage}") if asked.stage else ""
     title = words("ask.question-title", n=number, name=name)
-    return Dialog(title, plain(ui, text), actions, escape="stop", focus=put.default)
+    return Dialog(title, plain(ui, text), actions, escape="stop", focus=focus)
 
 
 def host_key(ui: Ui, key: ShownKey) -> Dialog:

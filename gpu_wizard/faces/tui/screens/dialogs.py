@@ -69,6 +69,11 @@ class Dialog(ModalScreen[str]):
         """What is safe has the focus."""
         self.focus_first()
 
+    def on_resize(self) -> None:
+        """Buttons that have no room beside each other stand one below the other."""
+        row = self.query_one(ButtonRow)
+        row.set_class(row.wanted_width > row.size.width, "-stacked")
+
     def focus_first(self) -> None:
         """The safe button."""
         self.query_one(ButtonRow).focus_on(self._focus)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -108,6 +109,11 @@ class ButtonRow(Horizontal):
     def _label(self, action: Action) -> str:
         look: Look = self.app.ui.look  # type: ignore[attr-defined]  # our own app
         return look.text(action.label)
+
+    @property
+    def wanted_width(self) -> int:
+        """The cells that all of them take beside each other."""
+        return sum(cell_len(self._label(action)) + 3 for action in self._actions) - 1
 
     @property
     def actions(self) -> tuple[str, ...]:
