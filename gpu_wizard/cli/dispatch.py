@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_BUG = {"en": "A bug in gpu-wizard. The report", "ru": "Ошибка в gpu-wizard. Отчёт"}
+"""Here and not among the texts: reading those may be what went wrong."""
+
+
 def dispatch(arguments: argparse.Namespace, top: argparse.ArgumentParser) -> Exit | int:
     """Carry out one command, as `top` has read it. Raises: KeyboardInterrupt, BrokenPipeError."""
     try:
@@ -32,7 +36,8 @@ def _failed(error: Exception, arguments: argparse.Namespace) -> Exit:
     from gpu_wizard.model.errors import InputError, WizardError
 
     if not isinstance(error, WizardError):
-        print(f"A bug in gpu-wizard. The report: {_report()}", file=sys.stderr)
+        said = _BUG.get(getattr(arguments, "lang", "en"), _BUG["en"])
+        print(f"{said}: {_report()}", file=sys.stderr)
         return Exit.FAILED
     from gpu_wizard.faces.wording import error_lines
 
@@ -133,16 +138,22 @@ def _report() -> Path:
     import traceback
     from pathlib import Path
 
-    from platformdirs import user_state_path
-
-    folder = user_state_path("gpu-wizard") / "reports"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(tempfile.gettempdir())
+    kind, _, stack = sys.exc_info()
     with tempfile.NamedTemporaryFile(
-        "w", dir=folder, prefix="report-", suffix=".txt", delete=False
+        "w", dir=_reports(), prefix="report-", suffix=".txt", delete=False
     ) as file:
-        file.write("".join(traceback.format_tb(sys.exc_info()[2])))
-        file.write(type(sys.exc_info()[1]).__name__)
+        file.write("".join(traceback.format_tb(stack)))
+        file.write(kind.__name__ if kind else "")
     return Path(file.name)
+
+
+def _reports() -> Path | None:
+    """Our own folder; None, the system's for temporary files, where that can't be had, for whatever reason."""
+    try:
+        from platformdirs import user_state_path
+
+        folder = user_state_path("gpu-wizard") / "reports"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except Exception:  # noqa: BLE001 - what failed first may fail here again; the report is written all the same
+        return None
+    return folder

@@ -5,6 +5,7 @@ Imports nothing heavy: the first frame waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -58,7 +59,8 @@ def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
         except WizardError:
             continue
         if _names_what_is_gone(setup):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             continue
         found.append(
             Unfinished(setup, setup.nodes[0].name, _last_stage(path.parent), path.stat().st_mtime)
@@ -73,7 +75,12 @@ def _names_what_is_gone(setup: SetupFile) -> bool:
     hosts = [node.host for node in setup.nodes]
     hosts += [setup.control_plane] if setup.control_plane else []
     files = [file for host in hosts for file in (host.identity_file, host.known_hosts) if file]
-    return not all(Path(file).expanduser().exists() for file in files)
+    try:
+        return not all(Path(file).expanduser().exists() for file in files)
+    except RuntimeError:  # the home of nobody
+        return True
+    except OSError:  # a folder that may not be looked into: connecting will say so
+        return False
 
 
 def _last_stage(folder: Path) -> str:
@@ -87,6 +94,6 @@ def _last_stage(folder: Path) -> str:
             record = json.loads(line)
         except ValueError:
             continue
-        if record.get("record") == "begin":
+        if isinstance(record, dict) and record.get("record") == "begin":
             return str(record.get("stage", ""))
     return ""

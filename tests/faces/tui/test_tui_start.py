@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +11,15 @@ import yaml
 from textual.widgets import Input
 
 from gpu_wizard.cli import tui
-from gpu_wizard.cli.tui_files import ssh_config_hosts
+from gpu_wizard.cli.tui_files import SETUP_NAME, ssh_config_hosts, unfinished_runs
 from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.machines import Machine, setup_of
 from gpu_wizard.faces.tui.screens.start import StartScreen
+from gpu_wizard.journal.rendering import render
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.lab.system import USERS
 from gpu_wizard.model.setup_file import ClusterEntry
-from tests.faces.tui.bench import as_text, settle
+from tests.faces.tui.bench import SETUP, as_text, settle
 from tests.faces.tui.journeys import SPEED, Journey
 
 
@@ -145,3 +147,16 @@ def test_the_machines_of_an_ssh_configuration(tmp_path: Path) -> None:
         ("k3s-1", "192.168.20.221"),
     ]
     assert ssh_config_hosts(tmp_path / "none") == ()
+
+
+def test_a_run_folder_that_is_damaged_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    (node,) = SETUP.nodes
+    homeless = replace(node, host=replace(node.host, identity_file="~nobody-here/key"))
+    for name, setup in (("1-whole", SETUP), ("2-no-home", replace(SETUP, nodes=(homeless,)))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SETUP_NAME).write_text(render(setup))
+        begin = '{"record": "begin", "stage": "runtime"}\n'
+        (tmp_path / name / "journal.jsonl").write_text(begin + '[1]\n"x"\n{"record": ')
+    (tmp_path / "3-unreadable" / SETUP_NAME).mkdir(parents=True)
+    (found,) = unfinished_runs(tmp_path)
+    assert (found.node, found.stage) == ("gpu1", "runtime")

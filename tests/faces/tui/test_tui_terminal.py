@@ -124,3 +124,45 @@ def test_russian_and_ascii(terminal: Terminal) -> None:
     terminal.until("Set up all 7...")
     terminal.type("q")
     terminal.until("exit=0")
+
+
+BROKEN = """
+def user_state_path(name):
+    secret = "-".join(("secret", "canary"))
+    raise RuntimeError(secret)
+
+def __getattr__(name):
+    return lambda *_: None
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "A bug in gpu-wizard. The report: "), ("ru", "Ошибка в gpu-wizard. Отчёт: ")],
+)
+def test_a_crash_is_one_line_and_a_report_without_values(
+    tmp_path: Path, language: str, said: str
+) -> None:
+    """A library of this installation is broken: the screens stand already when it fails."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "platformdirs.py").write_text(BROKEN)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path / 'broken'}:{TREE}",
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(tmp_path),
+    }
+    terminal = Terminal(tmp_path / "tmux", environment)
+    try:
+        terminal.start(f"{PROGRAM} --lang {language}", 160, 45)
+        shown = terminal.until("exit=1", said)
+    finally:
+        terminal.end()
+    rows = [row for row in shown.splitlines() if row.strip()]
+    (report,) = tmp_path.glob("report-*.txt")
+    assert rows == [f"{said}{report}", "exit=1"]
+    text = report.read_text()
+    assert "in user_state_path" in text
+    assert text.endswith("RuntimeError")
+    assert "secret-canary" not in text
