@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from gpu_wizard.knowledge.guide import TABLES, Row
 from gpu_wizard.knowledge.shellwords import tokens
-from gpu_wizard.knowledge.store import said, tables_of
+from gpu_wizard.knowledge.store import Kind, said, table, tables_of
 from gpu_wizard.knowledge.texts import Language, everywhere
 from gpu_wizard.knowledge.words import (
     explain_line,
@@ -39,7 +39,8 @@ def anywhere(word: str, language: Language) -> Iterator[Row]:
 
 
 def _meanings(word: str, language: Language) -> Iterator[Row]:
-    """In commands, keys, fields, files and codes."""
+    """In commands, keys, fields, files and codes; what is to be filled in first of all."""
+    yield from _named(word, "placeholder", language)
     pieces = tokens(word) if not _SHELL.isdisjoint(word) else []
     if pieces and pieces[0].kind != "word":
         yield from (Row(_in(w.text, "shell"), w.meaning) for w in explain_line(word, language))
@@ -49,15 +50,20 @@ def _meanings(word: str, language: Language) -> Iterator[Row]:
                 yield Row(_in(readable(pattern), name), said(text, language))
     yield from _piece(word, language)
     for kind in TABLES:
-        for name, entry in tables_of(kind):
-            is_it = _FITS.get(name, _is_key)
-            for key, text in entry.get("names", {}).items():
-                if is_it(word, key):
-                    place = entry.get("file") or said(entry["title"], language)
-                    yield Row(_in(key, place), said(text, language))
+        for name, _ in tables_of(kind):
+            yield from _named(word, name, language, kind)
     if word.startswith("/") and (told := meaning_of_file(word, language)):
         yield Row(word, told)
     yield from _codes(word, language)
+
+
+def _named(word: str, name: str, language: Language, kind: Kind = "fields") -> Iterator[Row]:
+    """In one table of keys or fields."""
+    entry, is_it = table(kind, name) or {}, _FITS.get(name, _is_key)
+    for key, text in entry.get("names", {}).items():
+        if is_it(word, key):
+            place = entry.get("file") or said(entry["title"], language)
+            yield Row(_in(key, place), said(text, language))
 
 
 def _piece(piece: str, language: Language) -> Iterator[Row]:
@@ -107,6 +113,7 @@ def _is_line(word: str, key: str) -> bool:
 
 _FITS: Mapping[str, Callable[[str, str], bool]] = {
     "files": _is_file,
+    "placeholder": str.__eq__,
     **dict.fromkeys(_LINES, _is_line),
 }
 """Tables whose names are looked for in a way of their own."""

@@ -38,14 +38,18 @@ EXPECTED = {
     "kubectl get runtimeclass nvidia": "nvidia",
     "runtimeHandlers": "nvidia",
     "kubectl label node NODE nvidia.com/gpu=present": "labeled",
-    "-l name=nvidia-device-plugin-ds": "Running",
-    "kubectl logs -n kube-system POD": "Registered device plugin",
+    "get pods -n NAMESPACE": "device-plugin",
+    "kubectl logs -n NAMESPACE POD": "Registered device plugin",
     "{.status.allocatable}": '"nvidia.com/gpu":"1"',
     "kubectl logs gpu-test": "GPU 0: ",
     "name: gpu-none": "executable file not found",
     "kubectl delete node NODE": "deleted",
 }
 """What the pages promise of these commands, at once or after a while."""
+
+
+OURS = {"NAMESPACE": "kube-system", "NAME": "nvidia-device-plugin-daemonset"}
+"""The plugin of stage 5, where none was there before."""
 
 
 @dataclass
@@ -55,7 +59,7 @@ class Hands:
     machines: dict[str, asyncssh.SSHClientConnection]
     password: str
     unit: str = "k3s-agent"
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=lambda: dict(OURS))
     said: list[str] = field(default_factory=list)
 
     async def typed(self, on: str, run: str) -> str:
@@ -96,8 +100,12 @@ class Hands:
             self.values["VERSION"] = shown.split()[2]
         elif "token create" in run:
             self.values["TOKEN"] = shown.strip().splitlines()[-1]
-        elif "-l name=nvidia-device-plugin-ds" in run:
-            self.values["POD"] = shown.splitlines()[-1].split()[0]
+        elif "get daemonset -A" in run and "k8s-device-plugin" in shown:
+            (line,) = (line for line in shown.splitlines() if "k8s-device-plugin" in line)
+            self.values["NAMESPACE"], self.values["NAME"] = line.split()[:2]
+        elif "get pods -n NAMESPACE" in run:
+            (line,) = (line for line in shown.splitlines() if "device-plugin" in line)
+            self.values["POD"] = line.split()[0]
 
 
 def blocks(page: str, heads: tuple[str, ...] = TAKEN) -> Iterator[tuple[str, str]]:
@@ -156,6 +164,25 @@ async def test_a_template_that_hides_the_runtime_or_stops_containerd(
             for on, run in blocks("runtime", (head,)):
                 await hands.typed(on, run)
         assert "BinaryName" in await hands.typed("node", SECTION)
+
+
+async def test_a_plugin_that_helm_brought_gets_the_class(tmp_path: Path) -> None:
+    """By the names that the reader finds, not by those of the page's own plugin."""
+    kept = ("Look", "If there is one already", "Do, only if one of them is missing")
+    async with at_the_machines("helm-plugin", tmp_path) as hands:
+        await hands.typed("node", "hostname")
+        for page in ("device-plugin", "runtime-class", "plugin-runtime"):
+            for on, run in blocks(page, kept):
+                await hands.typed(on, run)
+        release, _ = blocks("plugin-runtime", ("Do, if Helm installed it",))
+        assert "nvdp nvidia-device-plugin-0.17.4" in await hands.typed(*release)
+        await hands.typed(*next(blocks("plugin-runtime")))
+        for page in ("labels", "proof"):
+            for on, run in blocks(page):
+                await hands.typed(on, run)
+    assert hands.values["NAME"] == "nvdp-nvidia-device-plugin"
+    assert any("class= " in said for said in hands.said)
+    assert any("class=nvidia" in said for said in hands.said)
 
 
 async def test_on_a_server_with_the_card_the_unit_is_another_one(tmp_path: Path) -> None:
