@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Asker,
         Bundle,
         Candidate,
+        Recent,
         RunRequest,
         Tested,
         Unfinished,
@@ -113,6 +114,7 @@ def services() -> Services:
         test_api=test_api,
         candidates=candidates,
         unfinished=unfinished,
+        recent=recent,
         save_setup=save_setup,
         save_text=save_text,
         bundle=bundle,
@@ -140,7 +142,7 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
     """One run of the engine, with a journal in a folder of its own."""
     from gpu_wizard.cli.auto import new_run_id, target
     from gpu_wizard.cli.edges import Edges
-    from gpu_wizard.cli.tui_files import SETUP_NAME
+    from gpu_wizard.cli.tui_files import FINISHED_NAME, SETUP_NAME
     from gpu_wizard.cluster.api import KubeCluster
     from gpu_wizard.engine.setup import Course, run_setup
     from gpu_wizard.host.local import local_host
@@ -169,7 +171,8 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
             _note_setup(request.setup, folder)
         finished = await run_setup(targets, course, face, journal, str(folder))
         if finished.outcome == "done" and not request.plan:
-            (folder / SETUP_NAME).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (folder / SETUP_NAME).replace(folder / FINISHED_NAME)
         return finished
 
 
@@ -233,6 +236,13 @@ def unfinished() -> Sequence[Unfinished]:
     from gpu_wizard.cli.tui_files import unfinished_runs
 
     return unfinished_runs(runs_folder())
+
+
+def recent() -> Sequence[Recent]:
+    """Runs that ended well, newest first."""
+    from gpu_wizard.cli.tui_files import recent_runs
+
+    return recent_runs(runs_folder())
 
 
 def save_setup(setup: SetupFile, path: Path) -> None:

@@ -10,12 +10,14 @@ import json
 import re
 from pathlib import Path
 
-from gpu_wizard.faces.tui.exchanged import Candidate, Unfinished
+from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.setup_file import SetupFile
 
 SETUP_NAME = "unfinished-setup.toml"
 """In the folder of a run that has not ended well: how to go on with it."""
+FINISHED_NAME = "finished-setup.toml"
+"""The same, once the run has ended well."""
 _SHOWN = 3
 
 
@@ -68,6 +70,29 @@ def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
         if len(found) == _SHOWN:
             break
     return tuple(found)
+
+
+def recent_runs(folder: Path) -> tuple[Recent, ...]:
+    """Runs that ended well, newest first, one of the same machines; one that can't be read is left out."""
+    try:
+        paths = sorted(folder.glob(f"*/{FINISHED_NAME}"), reverse=True)
+    except OSError:
+        return ()
+    if not paths:
+        return ()
+    from gpu_wizard.journal.recording import read_setup
+
+    found: dict[tuple[str, ...], Recent] = {}
+    for path in paths:
+        try:
+            setup, at = read_setup(path), path.stat().st_mtime
+        except (WizardError, OSError):
+            continue
+        if not _names_what_is_gone(setup):
+            found.setdefault(tuple(node.host.host for node in setup.nodes), Recent(setup, at))
+        if len(found) == _SHOWN:
+            break
+    return tuple(found.values())
 
 
 def _names_what_is_gone(setup: SetupFile) -> bool:

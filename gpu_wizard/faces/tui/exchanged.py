@@ -84,6 +84,15 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
+class Recent:
+    """A run that ended well. `setup`: what it was of."""
+
+    setup: SetupFile
+    at: float
+    """When it ended, in seconds since 1970."""
+
+
+@dataclass(frozen=True)
 class Bundle:
     """A support bundle, not written yet. `files`: name → text; `replaced`: how many names and secrets; `name`: its own."""
 

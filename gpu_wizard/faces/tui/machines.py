@@ -38,3 +38,20 @@ def setup_of(gpu: Machine, control: Machine) -> SetupFile | None:
     if control.kind == "kubeconfig":
         return SetupFile(nodes, None, ClusterEntry(control.host, control.context))
     return SetupFile(nodes, host if control.kind == "same" else HostEntry(control.host))
+
+
+def named_in(setup: SetupFile) -> tuple[Machine, Machine] | None:
+    """The machines that give this setup; None where it says more than two names can."""
+    host, plane, cluster = setup.nodes[0].host, setup.control_plane, setup.cluster
+    gpu = Machine(host.host, "local" if host.host == "local" else "host")
+    if plane is None:
+        control = Machine(cluster.kubeconfig, "kubeconfig", context=cluster.context)
+    elif plane == host:
+        control = Machine("same", "same")
+    else:
+        control = Machine(plane.host, "local" if plane.host == "local" else "host")
+    made = setup_of(gpu, control)
+    if made is None or len(setup.nodes) > 1:
+        return None
+    same = made.nodes[0].host == host and made.control_plane == plane
+    return (gpu, control) if same else None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Asker,
         Bundle,
         Candidate,
+        Recent,
         RunRequest,
         Tested,
         Unfinished,
@@ -33,6 +34,7 @@ class Services(NamedTuple):
     test_api: Callable[[ClusterEntry], Awaitable[Tested]]
     candidates: Callable[[], Sequence[Candidate]]
     unfinished: Callable[[], Sequence[Unfinished]]
+    recent: Callable[[], Sequence[Recent]]
     save_setup: Callable[[SetupFile, Path], None]
     """A file that is there already is left alone."""
     save_text: Callable[[str, Path], None]

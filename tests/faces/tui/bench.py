@@ -13,7 +13,15 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.exchanged import Asker, Bundle, Candidate, RunRequest, Tested, Unfinished
+from gpu_wizard.faces.tui.exchanged import (
+    Asker,
+    Bundle,
+    Candidate,
+    Recent,
+    RunRequest,
+    Tested,
+    Unfinished,
+)
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.knowledge.texts import Language
@@ -56,6 +64,7 @@ def services(**more: Any) -> Services:
             Candidate("k3s-1", "~/.ssh/config", "192.168.20.221"),
         ),
         "unfinished": tuple[Unfinished, ...],
+        "recent": tuple[Recent, ...],
         "save_setup": _save,
         "save_text": _save,
         "bundle": lambda _language, told: Bundle(told, 3, "bundle.tar.gz"),

@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from gpu_wizard.faces.tui.app import WizardApp
+from gpu_wizard.faces.tui.exchanged import Recent, Unfinished
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
 from gpu_wizard.knowledge.texts import Language
+from gpu_wizard.model.setup_file import HostEntry
 from tests.faces.tui import gpu_series
-from tests.faces.tui.bench import as_text, recorded_app, settle
+from tests.faces.tui.bench import SETUP, as_text, recorded_app, settle
 from tests.faces.tui.stage_states import (
     STATES,
     failed,
@@ -120,6 +123,21 @@ async def test_the_keys_of_a_screen(name: str) -> None:
 
 async def test_the_first_screen() -> None:
     await pictures(recorded_app([], setup=None), "start")
+
+
+async def test_the_first_screen_lists_runs_that_stopped_and_that_ended_well() -> None:
+    at = datetime.fromisoformat("2026-11-26T11:50:00+00:00").timestamp()
+    other = HostEntry("anna@gpu-node-7")
+    done = replace(SETUP, nodes=(replace(SETUP.nodes[0], host=other),))
+    app = recorded_app(
+        [],
+        setup=None,
+        unfinished=lambda: (Unfinished(SETUP, "gpu1", "runtime", at),),
+        recent=lambda: (Recent(SETUP, at), Recent(done, at)),
+    )
+    await pictures(app, "start-runs")
+    again = recorded_app([], setup=None, recent=lambda: (Recent(done, at),))
+    await pictures(again, "start-again", "enter")
 
 
 @pytest.mark.parametrize("name", gpu_series.SERIES)

@@ -11,9 +11,15 @@ import yaml
 from textual.widgets import Input
 
 from gpu_wizard.cli import tui
-from gpu_wizard.cli.tui_files import SETUP_NAME, ssh_config_hosts, unfinished_runs
+from gpu_wizard.cli.tui_files import (
+    FINISHED_NAME,
+    SETUP_NAME,
+    recent_runs,
+    ssh_config_hosts,
+    unfinished_runs,
+)
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.machines import Machine, setup_of
+from gpu_wizard.faces.tui.machines import Machine, named_in, setup_of
 from gpu_wizard.faces.tui.screens.start import StartScreen
 from gpu_wizard.journal.rendering import render
 from gpu_wizard.lab.serve import Lab
@@ -160,3 +166,16 @@ def test_a_run_folder_that_is_damaged_is_read_as_far_as_it_goes(tmp_path: Path) 
     (tmp_path / "3-unreadable" / SETUP_NAME).mkdir(parents=True)
     (found,) = unfinished_runs(tmp_path)
     assert (found.node, found.stage) == ("gpu1", "runtime")
+
+
+def test_runs_that_ended_well_are_listed_once_for_the_same_machine(tmp_path: Path) -> None:
+    for name in ("1-older", "2-newer", "3-broken"):
+        (tmp_path / name).mkdir()
+        text = "not a setup" if "broken" in name else render(SETUP)
+        (tmp_path / name / FINISHED_NAME).write_text(text)
+    (found,) = recent_runs(tmp_path)
+    assert Path(found.setup.path).parent.name == "2-newer"
+    named = named_in(found.setup)
+    assert named is not None
+    assert [machine.host for machine in named] == ["anna@10.20.0.21", "anna@10.20.0.10"]
+    assert recent_runs(tmp_path / "none") == ()

@@ -21,17 +21,17 @@ from gpu_wizard.faces.tui.order import ORDER, number_of
 
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.drawing.pen import Pen
-    from gpu_wizard.faces.tui.exchanged import Candidate, Tested, Unfinished
+    from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Tested, Unfinished
     from gpu_wizard.faces.tui.machines import Machine
     from gpu_wizard.faces.tui.words import Words
     from gpu_wizard.knowledge.texts import Language
     from gpu_wizard.model.errors import WizardError
 
-Kind = Literal["host", "local", "same", "kubeconfig", "resume", "practice"]
+Kind = Literal["host", "local", "same", "kubeconfig", "resume", "recent", "practice"]
 
 
 class Choice(NamedTuple):
-    """A row. `value`: the host, or the number of the unfinished run."""
+    """A row. `value`: the host, or the number of the unfinished or the recent run."""
 
     kind: Kind
     label: str
@@ -44,6 +44,7 @@ def choices(
     typed: str,
     candidates: Sequence[Candidate],
     unfinished: Sequence[Unfinished],
+    recent: Sequence[Recent],
     pen: Pen,
 ) -> list[Choice]:
     """The rows for one field (`gpu` or `control`), those that fit what was typed."""
@@ -53,6 +54,7 @@ def choices(
         rows.append(Choice("host", typed, words("start.typed"), typed))
     if which == "gpu":
         rows += [_resume(one, number, pen) for number, one in enumerate(unfinished)]
+        rows += [_again(one, number, pen) for number, one in enumerate(recent)]
     else:
         rows.append(Choice("same", words("start.same"), words("start.same-note")))
     rows += [
@@ -73,6 +75,12 @@ def _resume(one: Unfinished, number: int, pen: Pen) -> Choice:
     stage = number_of(one.stage) if one.stage in ORDER else 1
     note = pen.words("start.resume-note", n=stage, when=pen.words.ago(when, pen.now))
     return Choice("resume", pen.words("start.resume", node=one.node), note, str(number))
+
+
+def _again(one: Recent, number: int, pen: Pen) -> Choice:
+    when = pen.words.ago(datetime.fromtimestamp(one.at, UTC), pen.now)
+    note = pen.words("start.recent-note", when=when)
+    return Choice("recent", one.setup.nodes[0].host.host, note, str(number))
 
 
 def choice_lines(rows: Sequence[Choice], chosen: int, pen: Pen) -> list[Line]:

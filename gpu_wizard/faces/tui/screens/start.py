@@ -23,7 +23,7 @@ from gpu_wizard.faces.tui.drawing.starting import (
     trouble_text,
 )
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
-from gpu_wizard.faces.tui.machines import Machine, setup_of
+from gpu_wizard.faces.tui.machines import Machine, named_in, setup_of
 from gpu_wizard.faces.tui.screens import trials
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import SetupChosen
@@ -34,7 +34,7 @@ from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:
-    from gpu_wizard.faces.tui.exchanged import Candidate, Unfinished
+    from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
     from gpu_wizard.faces.tui.machines import Kind
     from gpu_wizard.faces.tui.ui import Ui
 
@@ -59,6 +59,7 @@ class StartScreen(WizardScreen):
         self._chosen = 0
         self._candidates: Sequence[Candidate] = ()
         self._unfinished: Sequence[Unfinished] = ()
+        self._recent: Sequence[Recent] = ()
         self._debounce: Timer | None = None
 
     def body(self) -> Iterator[Widget]:
@@ -81,6 +82,12 @@ class StartScreen(WizardScreen):
         """What this machine knows of others."""
         self._candidates = self.ui.services.candidates()
         self._unfinished = self.ui.services.unfinished()
+        left = {one.setup.nodes[0].host.host for one in self._unfinished}
+        self._recent = [
+            one
+            for one in self.ui.services.recent()
+            if named_in(one.setup) and one.setup.nodes[0].host.host not in left
+        ]
         await self.paint()
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
@@ -109,7 +116,7 @@ class StartScreen(WizardScreen):
         field = self.query_one(f"#field-{self._which}", Input)
         typed = field.value.strip() if field.value.strip() != self._shown(self._which) else ""
         pen = self.ui.pen(80)
-        return choices(self._which, typed, self._candidates, self._unfinished, pen)
+        return choices(self._which, typed, self._candidates, self._unfinished, self._recent, pen)
 
     def _shown(self, name: str) -> str:
         return shown_name(self.fields[name], self.ui.words)
@@ -176,6 +183,10 @@ class StartScreen(WizardScreen):
                 return
             case "resume":
                 self.app.post_message(SetupChosen(self._unfinished[int(row.value)].setup))
+                return
+            case "recent":
+                trials.refill(self, self._recent[int(row.value)].setup)
+                await self.paint()
                 return
             case "kubeconfig":
                 self.run_worker(trials.kubeconfig(self), group="kubeconfig")

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
-from gpu_wizard.faces.tui.drawing.starting import trouble_text
-from gpu_wizard.faces.tui.machines import Machine
+from gpu_wizard.faces.tui.drawing.starting import shown_name, trouble_text
+from gpu_wizard.faces.tui.exchanged import Tested
+from gpu_wizard.faces.tui.machines import Machine, named_in
 from gpu_wizard.faces.tui.widgets.buttons import ButtonRow
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.exchanged import Asker
     from gpu_wizard.faces.tui.screens.start import StartScreen
+    from gpu_wizard.model.setup_file import SetupFile
 
 
 async def host(screen: StartScreen, name: str, target: str) -> None:
@@ -29,6 +31,38 @@ async def host(screen: StartScreen, name: str, target: str) -> None:
         field.tested = await ui.services.test(HostEntry(target), asker)
     except WizardError as error:
         field.trouble = trouble_text(error, ui.words.language)
+    field.testing = False
+    await screen.paint()
+
+
+def refill(screen: StartScreen, setup: SetupFile) -> None:
+    """The machines of an earlier run into the fields, each tried anew."""
+    named = named_in(setup)
+    for name, machine in zip(("gpu", "control"), named or (), strict=False):
+        screen.fields[name] = machine
+        match machine.kind:
+            case "same":
+                machine.tested = Tested("")
+            case "kubeconfig":
+                machine.testing = True
+                screen.run_worker(_api(screen, machine), group="kubeconfig", exclusive=True)
+            case _:
+                machine.testing = True
+                work = host(screen, name, machine.host)
+                screen.run_worker(work, group=f"test-{name}", exclusive=True)
+        shown = shown_name(machine, screen.ui.words)
+        screen.query_one(f"#field-{name}", Input).value = shown
+    screen.query_one(ButtonRow).focus_on()
+
+
+async def _api(screen: StartScreen, field: Machine) -> None:
+    """Whether the API of a kubeconfig answers."""
+    from gpu_wizard.model.setup_file import ClusterEntry
+
+    try:
+        field.tested = await screen.ui.services.test_api(ClusterEntry(field.host, field.context))
+    except WizardError as error:
+        field.trouble = trouble_text(error, screen.ui.words.language)
     field.testing = False
     await screen.paint()
 
