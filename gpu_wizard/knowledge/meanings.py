@@ -20,7 +20,7 @@ _SHELL = frozenset("|&;<>(){}")
 """Signs of which each operator of a shell has one."""
 _SPLIT = _SHELL | frozenset(" \t\n\\'\"#")
 """Signs without which a text is one word of a shell."""
-_LINES = ("plugin-log", "journal")
+_LINES = ("nvidia-smi-says", "plugin-log", "journal")
 """Tables of lines that a log holds: a part of one, or one with more around it, is it too."""
 
 

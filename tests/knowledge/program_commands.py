@@ -24,8 +24,8 @@ _HEAD = """\
 title = ["What gpu-wizard asks and does", "Что gpu-wizard спрашивает и делает"]
 
 [heading]
-asked = ["What gpu-wizard asks here, changing nothing", "Что gpu-wizard здесь спрашивает, ничего не меняя"]
-done = ["What gpu-wizard may do here, and how it takes it back", "Что gpu-wizard может здесь сделать и как это откатывает"]
+asked = ["What gpu-wizard asks here, changing nothing (not needed by hand)", "Что gpu-wizard здесь спрашивает, ничего не меняя (вручную не нужно)"]
+done = ["What gpu-wizard may do here and take back (not needed by hand)", "Что gpu-wizard может здесь сделать и откатить (вручную не нужно)"]
 """
 
 
