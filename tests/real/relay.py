@@ -27,6 +27,7 @@ FIRST_LANE = {
     "test_real_driver",
     "test_real_join_failures",
     "test_real_journey",
+    "test_real_proof",
     "test_real_runtime",
     "test_real_stand_in",
     "test_real_status",
