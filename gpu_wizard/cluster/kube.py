@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import yaml
@@ -142,14 +141,6 @@ class KubeConnection:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
-
-    def go_through(self, port: int) -> None:
-        """Use a tunnel's end on loopback, the certificate still checked for the server's own name."""
-        configuration = self._client.configuration
-        address = urlsplit(str(configuration.host))
-        if address.hostname not in ("127.0.0.1", "localhost"):
-            self._client.rest_client.server_hostname = str(address.hostname)
-        configuration.host = urlunsplit((address.scheme, f"127.0.0.1:{port}", address.path, "", ""))
 
     async def request(
         self,

@@ -17,7 +17,6 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 OURS = "gpu-wizard"
 SHARING_ANNOTATION = "gpu-wizard/sharing"
 """Of the plugin's pods, where the setup file asks for shares of cards: the plugin's configuration."""
-OPERATOR_NAMES = ("nvidia-device-plugin-daemonset",)
 OPERATOR_APP = "nvidia-device-plugin-daemonset"
 """The Operator's DaemonSet has the static manifest's name, another namespace, and the pod label `app`."""
 

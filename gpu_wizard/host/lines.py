@@ -33,7 +33,6 @@ _ODD = re.compile(
 )
 _OPEN_SEQUENCE = re.compile(r"(?:(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,4}|\x1b[ -/]{0,4})\Z")
 _OPEN_STRING = re.compile(rf"(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f]){_STRING_BODY}(\x1b?)\Z")
-_INTRODUCERS = "\x1b\x90\x98\x9b\x9d\x9e\x9f"
 
 
 class Secrets:

@@ -11,7 +11,6 @@ from gpu_wizard.lab.clock import wall
 
 INFO = 6
 ERROR = 3
-WARNING = 4
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,3 @@ OPTIONS:
 
 AGENT_FLAGS = frozenset(re.findall(r"^   --([a-z0-9-]+)", AGENT_USAGE, re.MULTILINE)) | {"v"}
 """Names of every flag of the agent; configuration files use the same names as keys."""
-
-LIST_FLAGS = frozenset(re.findall(r"^   --([a-z0-9-]+) [^\n]*?\[ --", AGENT_USAGE, re.MULTILINE))
-"""Flags that may be given several times."""

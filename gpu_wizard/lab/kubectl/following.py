@@ -14,7 +14,6 @@ from gpu_wizard.lab.kubectl.context import Context, Item
 from gpu_wizard.lab.ports import JsonObject
 
 _TIMED_OUT = "timed out waiting for the condition"
-_REVISION = "controller-revision-hash"
 
 
 async def logs(context: Context) -> int:

@@ -18,8 +18,6 @@ from gpu_wizard.model.fact import Fact, value_or
 from gpu_wizard.model.question import probes_of
 from gpu_wizard.stages.runtime import RuntimeFacts, situation_of
 
-_FOUND_CELLS = 34
-
 
 def known_situation(facts: Mapping[str, Fact[object]], wanted: str) -> Situation | None:
     """What is known of containerd; None before it was asked. `wanted`: the program that the user names."""
