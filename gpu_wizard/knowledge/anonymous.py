@@ -11,6 +11,13 @@ from collections.abc import Iterable, Mapping
 
 _EDGE = r"(?:(?<=\\[nrt])|\b(?!(?<=\\)[nrt]))"
 """Where a word begins, in a text that is quoted in JSON, too."""
+_OF_SECRETS = (
+    r"(?i)(?:(?<![\w-])|(?<=\\[nrt]))(?:[\w-]+[_-])?(?:password|passwd|secret|api[_-]?key|token)"
+)
+_KEY = _OF_SECRETS + r"\\*[\"']?"
+_FLAG = r"(?i)(?<![\w-])--(?:[\w-]+-)?(?:password|secret|token) +(?![-/<{$])"
+_ELSE = r"(?!\\*[\"']|\*\*\*|/|\{|(?:null|true|false)(?![^\s,;}\])\"'\\]))"
+"""What stands where a secret would: nothing, what hid it, the path of its file, an object, whether there is one."""
 _SECRETS = (
     re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL),
     re.compile(_EDGE + r"K10[0-9a-f]{6,}(?:::[^\s\\\"]+)?"),
@@ -20,7 +27,8 @@ _SECRETS = (
     re.compile(_EDGE + r"SHA256:[\w+/]{20,}=?"),
     re.compile(r"(?i)(?<=authorization: )(?:bearer|basic) [^\s\"']+"),
     re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"),
-    re.compile(r"(?i)(?:(?<![\w-])|(?<=\\[nrt]))(?:password|passwd|secret|api[_-]?key|token)(?:\\*\"?\s*[:=]\s*\\*[\"']?)(?!\\*\"|\*\*\*|/|\{|null)[^\s\",}]{4,}"),
+    re.compile(_KEY + r"\s*[:=]\s*(?:\\*\"" + _ELSE + r"[^\"\n]{4,}|'" + _ELSE + r"[^'\n]{4,}|" + _ELSE + r"[^\s\",}]{4,})"),
+    re.compile(_FLAG + r"[^\s\",}]{4,}"),
 )  # fmt: skip
 _NAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("user", re.compile(r"(?:/home/|/Users/|\\Users\\+)([\w.-]+)")),

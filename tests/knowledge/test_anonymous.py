@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from gpu_wizard.knowledge.anonymous import Anonymizer
+from gpu_wizard.knowledge.anonymous import HIDDEN, Anonymizer
+from gpu_wizard.knowledge.sources import content, files
 
 SECRETS = (
     "K10" + "ab" * 32 + "::server:0123456789abcdef",
@@ -14,6 +16,18 @@ SECRETS = (
     "abcdef.0123456789abcdef",
     "password=hunter2hunter2",
     'token: "swordfish"',
+    "token: swordfish, agents: 3",
+    "{token: swordfish, server: x}",
+    "agent-token: 'swordfish hunter2'",
+    'password: "hunter2 swordfish"',
+    "export K3S_TOKEN=swordfish",
+    "GPU_WIZARD_SUDO_PASSWORD='hunter2 swordfish'",
+    "k3s agent --token swordfish --server x",
+    "--agent-token=swordfish",
+    'level=error token=swordfish err="x"',
+    "The server does not accept the token: swordfish.",
+    '"api_key":"swordfish","n":1',
+    "token: nullswordfish",
     "https://bob:hunter2@proxy.lan:3128",
     "Authorization: Bearer sometoken",
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJib2IifQ.c2lnbmF0dXJl",
@@ -74,8 +88,34 @@ KEPT = (
     "nvcr.io/nvidia/k8s-device-plugin:v0.17.4: manifest unknown",
     "2026-01-05T10:00:00.123Z stderr F done",
     "mount path /var/lib/rancher/k3s/agent/etc/containerd/config.toml",
+    '{"has_token": false, "node_password": null}',
+    "token-file: /etc/rancher/k3s/token",
     "kernel 6.8.0-45-generic, containerd 2.1.5-k3s1",
 )
+
+
+OWN = ("texts", "pages", "commands", "fields", "keys")
+"""The folders of what the program says."""
+
+
+def said(value: object) -> Iterator[str]:
+    """Every text within."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from said(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from said(each)
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"), [(folder, file) for folder in OWN for file in files(folder)]
+)
+def test_nothing_that_the_program_says_itself_is_taken_for_a_secret(folder: str, file: str) -> None:
+    hidden = [text for text in said(content(folder, file)) if HIDDEN in cleaned(text)]
+    assert hidden == [], "say it without `token: word`: a secret looks the same"
 
 
 @pytest.mark.parametrize("text", KEPT)
