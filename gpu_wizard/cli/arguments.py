@@ -136,6 +136,7 @@ def _gpu(commands: Commands) -> None:
         "--plain", action="store_true", help="a table for each sample, also on a terminal"
     )
     gpu.add_argument("--ascii", action="store_true", help="draw the screen in ASCII alone")
+    gpu.add_argument("--calm", action="store_true", help="repaint the screen every 5 seconds only")
     gpu.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     gpu.add_argument(
         "--control-plane",

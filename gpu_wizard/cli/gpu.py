@@ -46,8 +46,8 @@ def gpu(arguments: argparse.Namespace) -> Exit:
             f"--every must be at least {SHORTEST_SECONDS} s, and --count not below zero.",
             next_step="See: gpu-wizard gpu --help",
         )
-    if arguments.ascii and not _is_screen(arguments):
-        raise InputError("gpu-usage", "--ascii goes with the screen, on a terminal.")
+    if (arguments.ascii or arguments.calm) and not _is_screen(arguments):
+        raise InputError("gpu-usage", "--ascii and --calm go with the screen, on a terminal.")
     return asyncio.run(_look(arguments))
 
 
@@ -105,6 +105,7 @@ async def _panels(arguments: argparse.Namespace, watch: GpuWatch) -> None:
         look=Look(ascii_only=wants_ascii(arguments.ascii)),
         plain="NO_COLOR" in os.environ,
         few_colours=has_few_colours(),
+        calm=arguments.calm,
     )
     await app.run_async()
     if app.failure is not None:

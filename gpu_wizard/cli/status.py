@@ -85,8 +85,8 @@ def wanted(arguments: argparse.Namespace) -> SetupFile:
 
 
 def _check_watch(arguments: argparse.Namespace) -> None:
-    if not arguments.watch and (arguments.every is not None or arguments.ascii):
-        raise _usage("--every and --ascii go with --watch.")
+    if not arguments.watch and (arguments.every is not None or arguments.ascii or arguments.calm):
+        raise _usage("--every, --ascii and --calm go with --watch.")
     if arguments.watch and arguments.json:
         raise _usage("--watch is a screen; --json looks once. One of them.")
     if arguments.every is not None and not arguments.every >= 1:

@@ -80,3 +80,6 @@ def _watch(status: argparse.ArgumentParser) -> None:
     watch.add_argument(
         "--ascii", action="store_true", help="with --watch: draw the screens in ASCII alone"
     )
+    watch.add_argument(
+        "--calm", action="store_true", help="with --watch: repaint them every 5 seconds only"
+    )

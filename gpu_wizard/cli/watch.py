@@ -18,7 +18,7 @@ from gpu_wizard.engine.gpu_watch import CardSource, GpuWatch, Watched
 from gpu_wizard.engine.shared import BOUND_SECONDS
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.app import WatchApp
-from gpu_wizard.faces.tui.watching.view import Eyes
+from gpu_wizard.faces.tui.watching.nodes_view import Eyes
 from gpu_wizard.model.ports import ClusterReader
 from gpu_wizard.model.setup_file import HostEntry, SetupFile
 from gpu_wizard.stages import LOOKED_AT
@@ -41,6 +41,7 @@ def watch(
             look=Look(ascii_only=ascii_only),
             plain="NO_COLOR" in os.environ,
             few_colours=few_colours,
+            calm=arguments.calm,
         )
 
     return asyncio.run(_watch(setup, arguments, app))

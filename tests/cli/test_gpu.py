@@ -101,7 +101,12 @@ def test_a_pipe_loads_no_screen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("--every", "0"), "--every"), (("--count", "-1"), "--count"), (("--ascii",), "--ascii")],
+    [
+        (("--every", "0"), "--every"),
+        (("--count", "-1"), "--count"),
+        (("--ascii",), "--ascii"),
+        (("--calm",), "--calm"),
+    ],
 )
 def test_bad_usage_is_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     status, out, err = ran(tmp_path, "gpu1", *arguments)

@@ -17,6 +17,7 @@ from tests.cli.test_status_command import status
         (("gpu1", "--watch", "--json"), "--json"),
         (("gpu1", "--every", "5"), "--watch"),
         (("gpu1", "--ascii"), "--watch"),
+        (("gpu1", "--calm"), "--watch"),
         (("gpu1", "--watch", "--every", "0"), "--every"),
         (("gpu1", "--watch", "--every", "nan"), "--every"),
     ],

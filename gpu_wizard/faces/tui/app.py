@@ -17,7 +17,7 @@ from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.runs import Runs
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
-from gpu_wizard.faces.tui.terminal_app import TerminalApp
+from gpu_wizard.faces.tui.terminal_app import CALM_SECONDS, TerminalApp
 from gpu_wizard.faces.tui.ui import FindingWanted, RunWanted, ScreenWanted, SetupChosen, Ui
 from gpu_wizard.faces.tui.words import Words
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 PAINT_SECONDS = 0.05
 TICK_SECONDS = 1.0
-CALM_SECONDS = 5.0
 IDLE_TICK_SECONDS = 10.0
 
 

@@ -14,6 +14,9 @@ from gpu_wizard.faces.tui import themes
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.words import Words
 
+CALM_SECONDS = 5.0
+"""How seldom values are painted for a person who wants it calm."""
+
 
 class TerminalApp(App[int]):
     """An App that keeps calm. `failure`: the bug that ended it, None where it ended well."""

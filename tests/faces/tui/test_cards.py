@@ -49,10 +49,13 @@ def cards_app(
     language: Language = "en",
     *,
     ascii_only: bool = False,
+    calm: bool = False,
 ) -> CardsApp:
     at = now or datetime.fromisoformat("2026-11-26T14:03:20+00:00")
     look = Look(ascii_only=ascii_only)
-    return CardsApp("anna@gpu-1", source, cards, language=language, look=look, now=lambda: at)
+    return CardsApp(
+        "anna@gpu-1", source, cards, language=language, look=look, now=lambda: at, calm=calm
+    )
 
 
 async def drawn(pilot: Pilot[int]) -> None:
@@ -154,3 +157,25 @@ async def test_a_corner_of_a_terminal_has_room() -> None:
     async with app.run_test(size=(44, 8)) as pilot:
         await drawn(pilot)
         assert "NVIDIA H200" in as_text(app)
+
+
+@pytest.mark.parametrize("calm", [True, False])
+async def test_calm_paints_the_first_value_soon_and_later_ones_seldom(calm: bool) -> None:
+    app = cards_app(Source([watched()]), calm=calm)
+    async with app.run_test(size=SMALL) as pilot:
+        while "NVIDIA H200" not in as_text(app):
+            await pilot.pause(0.05)
+        painted, paint = [0], app.paint
+
+        def counted() -> None:
+            painted[0] += 1
+            paint()
+
+        app.paint = counted  # type: ignore[method-assign]  # counts as well
+        for _ in range(6):
+            app.changed()
+            await pilot.pause(0.1)
+        assert bool(painted[0]) is not calm
+        await pilot.press("f2")
+        await pilot.pause()
+        assert "только чтение" in as_text(app)

@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from gpu_wizard.cli.watch import Outlook
 from gpu_wizard.faces.tui.watching.app import WatchApp
 from gpu_wizard.faces.tui.watching.node import NodeScreen
-from gpu_wizard.faces.tui.watching.view import Eyes
+from gpu_wizard.faces.tui.watching.nodes_view import Eyes
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.model.setup_file import NodeEntry, SetupFile

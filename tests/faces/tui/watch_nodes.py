@@ -12,7 +12,7 @@ from gpu_wizard.engine.fleet import Arrived, NodeSeen
 from gpu_wizard.engine.gpu_watch import CardSource
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching.app import WatchApp
-from gpu_wizard.faces.tui.watching.view import Eyes
+from gpu_wizard.faces.tui.watching.nodes_view import Eyes
 from gpu_wizard.facts.nvidia_smi import Gpu
 from gpu_wizard.facts.overview import Overview, Owner
 from gpu_wizard.facts.versions import version_table

@@ -11,9 +11,9 @@ from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.watching import rows
 from gpu_wizard.faces.tui.watching.board import BoardScreen
 from gpu_wizard.faces.tui.watching.node import NodeScreen
+from gpu_wizard.faces.tui.watching.nodes_view import CursorMoved, Eyes, NodesView, NodeWanted
 from gpu_wizard.faces.tui.watching.read_only import ReadOnlyApp
 from gpu_wizard.faces.tui.watching.sight import Sight
-from gpu_wizard.faces.tui.watching.view import CursorMoved, Eyes, NodeWanted, View
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
 
@@ -23,6 +23,8 @@ STILL: timedelta = timedelta(seconds=2)
 
 class WatchApp(ReadOnlyApp):
     """Nodes × stages, what changed, and each node's cards."""
+
+    view: NodesView
 
     def __init__(
         self,
@@ -36,11 +38,15 @@ class WatchApp(ReadOnlyApp):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         plain: bool = False,
         few_colours: bool = False,
+        calm: bool = False,
     ) -> None:
-        """`names`: of all nodes. `plain`: without colours; `few_colours`: the terminal has sixteen."""
+        """`names`: of all nodes. `plain`: without colours; `few_colours`: the terminal has sixteen.
+
+        `calm`: values are painted seldom.
+        """
         sight = Sight(names, rows.matches)
-        view = View(look or Look(), Words(language), now, sight, eyes, setup)
-        super().__init__(view, plain=plain, few_colours=few_colours)
+        view = NodesView(look or Look(), Words(language), now, sight, eyes, setup)
+        super().__init__(view, plain=plain, few_colours=few_colours, calm=calm)
         self._every = every_seconds
         self._wanted = asyncio.Event()
         self._moved_at: datetime | None = None

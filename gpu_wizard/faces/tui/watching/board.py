@@ -13,9 +13,10 @@ from textual.widgets import Input
 
 from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.watching import rows
+from gpu_wizard.faces.tui.watching.nodes_view import CursorMoved, NodeWanted
+from gpu_wizard.faces.tui.watching.read_only_screen import HELP, QUIT
 from gpu_wizard.faces.tui.watching.sight import FOLD, FOLD_ABOVE
-from gpu_wizard.faces.tui.watching.view import CursorMoved, NodeWanted
-from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
+from gpu_wizard.faces.tui.watching.watch_screen import WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.widgets.field import Field

@@ -16,19 +16,17 @@ from gpu_wizard.engine.gpu_watch import CardSource
 from gpu_wizard.faces.tui.drawing.gpu import age_text, panel_lines
 from gpu_wizard.faces.tui.live_cards import LiveCards
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Look, Part
-from gpu_wizard.faces.tui.watching import rows
 from gpu_wizard.faces.tui.watching.keys import OF_CARDS
 from gpu_wizard.faces.tui.watching.read_only import ReadOnlyApp
-from gpu_wizard.faces.tui.watching.sight import Sight
-from gpu_wizard.faces.tui.watching.view import Eyes, View
-from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
+from gpu_wizard.faces.tui.watching.read_only_screen import HELP, QUIT, ReadOnlyScreen
+from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
 
 
-class CardsScreen(WatchScreen):
+class CardsScreen(ReadOnlyScreen):
     """Samples come while it is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -51,13 +49,9 @@ class CardsScreen(WatchScreen):
         with VerticalScroll(id="cards", can_focus=False):
             yield Drawn(self._drawn)
 
-    def above_footer(self) -> Iterator[Widget]:
-        """Nothing."""
-        yield from ()
-
     def on_mount(self) -> None:
         """Begin to sample; what gets old says so by itself."""
-        self.set_interval(1.0, self.paint)
+        self.set_interval(1.0, self.values_came)
         self.sample()
 
     def sample(self) -> None:
@@ -68,7 +62,7 @@ class CardsScreen(WatchScreen):
         news = self.cards.follow(self._source, self.view.now, self.view.words.trouble)
         async with aclosing(news):
             async for _ in news:
-                self.paint()
+                self.values_came()
 
     def hints(self) -> Sequence[Hint]:
         """The keys."""
@@ -108,7 +102,8 @@ class CardsScreen(WatchScreen):
     def _pane(self) -> VerticalScroll:
         return self.query_one("#cards", VerticalScroll)
 
-    def _header(self, width: int) -> list[Line]:
+    def header(self, width: int) -> list[Line]:
+        """The machine, and how old the newest sample is."""
         words, look = self.view.words, self.view.look
         left: list[Part] = [
             ("gpu-wizard", STRONG),
@@ -140,11 +135,14 @@ class CardsApp(ReadOnlyApp):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         plain: bool = False,
         few_colours: bool = False,
+        calm: bool = False,
     ) -> None:
-        """`machine`: its name as it was typed. `plain`: without colours; `few_colours`: the terminal has sixteen."""
-        sight = Sight((machine,), rows.matches)
-        view = View(look or Look(), Words(language), now, sight, Eyes(_nothing))
-        super().__init__(view, plain=plain, few_colours=few_colours)
+        """`machine`: its name as it was typed. `plain`: without colours; `few_colours`: the terminal has sixteen.
+
+        `calm`: values are painted seldom.
+        """
+        view = View(look or Look(), Words(language), now)
+        super().__init__(view, plain=plain, few_colours=few_colours, calm=calm)
         self._screen = CardsScreen(view, machine, source, cards or LiveCards())
 
     def on_mount(self) -> None:
@@ -154,8 +152,3 @@ class CardsApp(ReadOnlyApp):
     def action_refresh(self) -> None:
         """Sample anew."""
         self._screen.sample()
-
-
-async def _nothing(_arrived: object) -> tuple[()]:
-    """No node is looked at here."""
-    return ()

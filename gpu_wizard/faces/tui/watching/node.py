@@ -17,8 +17,9 @@ from gpu_wizard.faces.tui.live_cards import EVERY_SECONDS, LiveCards
 from gpu_wizard.faces.tui.look import BODY, MUTED, STRONG, Line, Part
 from gpu_wizard.faces.tui.telemetry_view import History
 from gpu_wizard.faces.tui.watching import opened
-from gpu_wizard.faces.tui.watching.view import View
-from gpu_wizard.faces.tui.watching.watch_screen import HELP, QUIT, WatchScreen
+from gpu_wizard.faces.tui.watching.nodes_view import NodesView
+from gpu_wizard.faces.tui.watching.read_only_screen import HELP, QUIT
+from gpu_wizard.faces.tui.watching.watch_screen import WatchScreen
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
 
@@ -44,7 +45,7 @@ class NodeScreen(WatchScreen):
     ]
 
     def __init__(
-        self, view: View, node: str, shown: str = VIEWS[0], history: History | None = None
+        self, view: NodesView, node: str, shown: str = VIEWS[0], history: History | None = None
     ) -> None:
         """`shown`: the view that it begins with; `history`: samples that are known already."""
         super().__init__(view)
@@ -75,7 +76,7 @@ class NodeScreen(WatchScreen):
     def on_mount(self) -> None:
         """Begin to sample; what gets old says so by itself."""
         self.add_class(f"-view-{self.shown}")
-        self.set_interval(EVERY_SECONDS, self.paint)
+        self.set_interval(EVERY_SECONDS, self.values_came)
         self.sample()
 
     def looked_at(self) -> None:
@@ -100,7 +101,7 @@ class NodeScreen(WatchScreen):
         news = self.cards.follow(source, self.view.now, self.view.words.trouble)
         async with aclosing(news):
             async for _ in news:
-                self.paint()
+                self.values_came()
 
     def title_parts(self) -> list[Part]:
         """The node's names."""

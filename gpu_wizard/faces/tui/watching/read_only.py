@@ -10,11 +10,11 @@ from textual.command import Provider
 from textual.timer import Timer
 
 from gpu_wizard.faces.tui.screens.dialogs import Dialog
-from gpu_wizard.faces.tui.terminal_app import TerminalApp
+from gpu_wizard.faces.tui.terminal_app import CALM_SECONDS, TerminalApp
 from gpu_wizard.faces.tui.watching.commands import Everything
 from gpu_wizard.faces.tui.watching.keys import key_lines
-from gpu_wizard.faces.tui.watching.view import View
-from gpu_wizard.faces.tui.watching.watch_screen import WatchScreen
+from gpu_wizard.faces.tui.watching.read_only_screen import ReadOnlyScreen
+from gpu_wizard.faces.tui.watching.view import ValuesCame, View
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.faces.tui.words import Words
 
@@ -35,11 +35,15 @@ class ReadOnlyApp(TerminalApp):
         Binding("escape", "back", show=False),
     ]
 
-    def __init__(self, view: View, *, plain: bool = False, few_colours: bool = False) -> None:
-        """`plain`: without colours; `few_colours`: the terminal has sixteen."""
+    def __init__(
+        self, view: View, *, plain: bool = False, few_colours: bool = False, calm: bool = False
+    ) -> None:
+        """`plain`: without colours; `few_colours`: the terminal has sixteen. `calm`: values are painted seldom."""
         super().__init__(view.look, lambda: self.view.words, plain=plain, few_colours=few_colours)
         self.view = view
-        self._painting: Timer | None = None
+        self._rest_seconds = CALM_SECONDS if calm else PAINT_SECONDS
+        self._resting: Timer | None = None
+        self._stale = False
 
     @property
     def ui(self) -> View:
@@ -47,14 +51,25 @@ class ReadOnlyApp(TerminalApp):
         return self.view
 
     def changed(self) -> None:
-        """Paint soon: ten times a second at most."""
-        if self._painting is None and self.is_running:
-            self._painting = self.set_timer(PAINT_SECONDS, self.paint)
+        """Paint soon; where that was done a moment ago, when the pause after it is over."""
+        self._stale = True
+        if self._resting is None and self.is_running:
+            self._resting = self.set_timer(PAINT_SECONDS, self._paint_news)
+
+    def on_values_came(self, _message: ValuesCame) -> None:
+        """A screen has something new to draw."""
+        self.changed()
+
+    def _paint_news(self) -> None:
+        self._resting = None
+        if self._stale:
+            self._stale = False
+            self.paint()
+            self._resting = self.set_timer(self._rest_seconds, self._paint_news)
 
     def paint(self) -> None:
         """Draw what changed."""
-        self._painting = None
-        if isinstance(self.screen, WatchScreen):
+        if isinstance(self.screen, ReadOnlyScreen):
             self.screen.paint()
 
     def action_refresh(self) -> None:
@@ -72,7 +87,7 @@ class ReadOnlyApp(TerminalApp):
 
     def action_help(self) -> None:
         """The keys and the signs."""
-        if not isinstance(self.screen, WatchScreen):
+        if not isinstance(self.screen, ReadOnlyScreen):
             return
         words, keys = self.view.words, self.screen.keys
         close = Action("close", words("button.close"), "primary")
