@@ -175,7 +175,7 @@ async def test_calm_paints_the_first_value_soon_and_later_ones_seldom(calm: bool
         for _ in range(6):
             app.changed()
             await pilot.pause(0.1)
-        assert bool(painted[0]) is not calm
+        assert painted[0] <= 1 if calm else painted[0] > 1
         await pilot.press("f2")
         await pilot.pause()
         assert "только чтение" in as_text(app)
