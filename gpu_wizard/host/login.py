@@ -257,8 +257,8 @@ class _Attempts:
             "login-refused",
             f"{self.target.host} refused the login of {user}: no key and no password was accepted.",
             Where(host=str(self.target)),
-            f"See whether `ssh {self.target}` works; load a key with a passphrase into the agent by `ssh-add`.",
-            params={"host": self.target.host, "user": user, "target": str(self.target)},
+            f"See whether `ssh {self.target.for_ssh}` works; load a key with a passphrase into the agent by `ssh-add`.",
+            params={"host": self.target.host, "user": user, "target": self.target.for_ssh},
         )
 
 

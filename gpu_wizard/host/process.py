@@ -11,6 +11,7 @@ from gpu_wizard.model.line import Stream
 
 STREAMS: tuple[Stream, Stream] = ("out", "err")
 LOST = "connection-lost"
+CUT = "login-cut"
 """The code of the error for a connection that was there and broke."""
 
 CHUNK_BYTES = 1 << 16

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gpu_wizard.host.lines import Secrets
-from gpu_wizard.host.process import LOST, Transport
+from gpu_wizard.host.process import CUT, LOST, Transport
 from gpu_wizard.host.running import Running
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.host.survey import Survey
@@ -35,7 +35,7 @@ class ShellReader:
         return self._transport.name
 
     async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
-        """Answer all questions in one exchange; see `HostReader.ask`. A lost connection is opened once more.
+        """Answer all questions in one exchange; see `HostReader.ask`. A lost connection, or one cut at the login, is opened once more.
 
         Raises: UnreachableError, TrustError, AccessError (login): the host could not be reached anew.
         """
@@ -46,7 +46,7 @@ class ShellReader:
         try:
             answers = await survey.ask(numbered)
         except UnreachableError as error:
-            if error.code != LOST:
+            if error.code not in (LOST, CUT):
                 raise
             answers = await survey.ask(numbered)
         return [answers[number] for number in numbered]

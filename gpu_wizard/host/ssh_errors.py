@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import asyncssh
 
 from gpu_wizard.host.lines import Secrets, clean_lines
-from gpu_wizard.host.process import LOST
+from gpu_wizard.host.process import CUT, LOST
 from gpu_wizard.host.target import SshTarget
 from gpu_wizard.model.errors import (
     InputError,
@@ -67,11 +67,17 @@ _NOT_SSH = _Meaning(
     "What answers at {host} does not speak SSH.",
     "See whether the port is right.",
 )
+_CUT = _Meaning(
+    UnreachableError,
+    CUT,
+    "{host} closed the connection before the login was over: {detail}.",
+    "Wait a minute and try `ssh -v {target}`: sshd takes so many logins at once (MaxStartups), a block may stand after failed ones (fail2ban, hosts.deny), or the port is another program's.",
+)
 _LOST = _Meaning(
     UnreachableError,
     LOST,
     "The connection to {host} was lost.",
-    "See whether the machine is up and lets you log in; what ran there, if anything did, may still be running.",
+    "See whether the machine is up; what ran there may still be running.",
 )
 _UNREADABLE_KEY = _Meaning(
     InputError,
@@ -106,12 +112,12 @@ def translated(error: Exception, target: SshTarget) -> WizardError:
     """The error of the program for one of the library's, while connecting."""
     meaning = _meaning(error)
     detail = _first_line(str(getattr(error, "reason", "") or error))
-    params = {"host": target.host, "detail": detail}
+    params = {"host": target.host, "detail": detail, "target": target.for_ssh}
     return meaning.kind(
         meaning.code,
         meaning.message.format_map(params),
         Where(host=str(target)),
-        meaning.next_step,
+        meaning.next_step.format_map(params),
         params=params,
     )
 
@@ -121,7 +127,7 @@ def _meaning(error: Exception) -> _Meaning:
         return _REFUSED
     if isinstance(error, OSError) and _is(error, errno.EHOSTUNREACH, errno.ENETUNREACH):
         return _NO_ROUTE
-    return next((found for kinds, found in _BY_TYPE if isinstance(error, kinds)), _LOST)
+    return next((found for kinds, found in _BY_TYPE if isinstance(error, kinds)), _CUT)
 
 
 def lost(host: str) -> UnreachableError:

@@ -53,6 +53,12 @@ class SshTarget:
         port = f":{self.port}" if self.port not in (None, SSH_PORT) else ""
         return f"{self.user}@{host}{port}" if self.user else f"{host}{port}"
 
+    @property
+    def for_ssh(self) -> str:
+        """What stands behind `ssh` on a command line."""
+        host = f"{self.user}@{self.host}" if self.user else self.host
+        return host if self.port in (None, SSH_PORT) else f"-p {self.port} {host}"
+
 
 @dataclass(frozen=True)
 class SshOptions:

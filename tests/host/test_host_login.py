@@ -14,6 +14,7 @@ import pytest
 from gpu_wizard.host.known_hosts import HostKey
 from gpu_wizard.host.ssh import SshHost, connect
 from gpu_wizard.host.target import SshOptions, SshTarget
+from gpu_wizard.knowledge.texts import next_step
 from gpu_wizard.model.errors import (
     AccessError,
     InputError,
@@ -233,7 +234,7 @@ async def test_login_refused(sshd: Sshd, tmp_path: Path) -> None:
     error = await trouble(sshd.target(), stranger)
     assert isinstance(error, AccessError)
     assert error.code == "login-refused"
-    assert "ssh root@127.0.0.1" in error.next_step
+    assert f"`ssh -p {sshd.port} root@127.0.0.1`" in error.next_step
 
 
 async def test_connection_refused(sshd: Sshd) -> None:
@@ -289,8 +290,34 @@ async def test_a_listener_that_is_no_ssh_server(sshd: Sshd) -> None:
 
     async with listener(web) as port:
         error = await trouble(SshTarget("127.0.0.1", "root", port), sshd.options())
-    assert isinstance(error, UnreachableError)
-    assert error.code in ("not-ssh", "connection-lost")
+    assert (type(error), error.code) == (UnreachableError, "login-cut")
+    assert "the port" in error.next_step
+
+
+async def test_a_listener_that_talks_without_end(sshd: Sshd) -> None:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+
+    async with listener(talk) as port:
+        error = await trouble(SshTarget("127.0.0.1", "root", port), sshd.options())
+    assert (type(error), error.code) == (UnreachableError, "not-ssh")
+
+
+@pytest.mark.parametrize("first", [b"", b"Exceeded MaxStartups\r\n", b"SSH-2.0-OpenSSH_9.9\r\n"])
+async def test_a_server_that_hangs_up_before_the_login_is_over(sshd: Sshd, first: bytes) -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(first)
+
+    async with listener(hang_up) as port:
+        target = SshTarget("127.0.0.1", "root", port)
+        error = await trouble(target, sshd.options())
+    assert (type(error), error.code) == (UnreachableError, "login-cut")
+    assert "MaxStartups" in error.next_step
+    told = f"`ssh -v -p {port} root@127.0.0.1`"
+    assert told in error.next_step
+    assert told in next_step("reason", error.code, error.params, "ru")
 
 
 @pytest.mark.parametrize(
