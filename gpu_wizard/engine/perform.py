@@ -140,15 +140,10 @@ class Performer:
             case DeleteObject() as delete:
                 await self._cluster().delete(delete)
 
-    async def _run(self, run: Run, heard: Heard) -> int | None:
+    async def _run(self, run: Run, heard: Heard) -> int:
         host = self._host(run.on)
-        try:
-            status = await host.run(run, heard)
-        except UnreachableError:
-            if run.expect_disconnect:
-                return None
-            raise
-        if status not in run.ok and not run.expect_disconnect:
+        status = await host.run(run, heard)
+        if status not in run.ok:
             command = _named(run.argv)
             raise CommandError(
                 "command-failed",

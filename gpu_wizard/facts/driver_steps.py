@@ -45,11 +45,20 @@ def load_steps(state: DriverState, files: DriverFiles) -> Plan:
     return (*load, Step("driver.nodes", make, undo=undo, params={"nodes": " ".join(missing)}))
 
 
+_ENDED_BY_IT = (129, 137, 143)
+"""A shell that the shutdown ends before it can tell: 128 + HUP, KILL or TERM."""
+
+
 def reboot_step(pods: Fact[tuple[PodObject, ...]]) -> Step:
     """Reboot the machine; the pods that it ends are named."""
     return Step(
         "driver.reboot",
-        Run(("systemctl", "reboot"), expect_disconnect=True, timeout_seconds=60.0),
+        Run(
+            ("systemctl", "reboot"),
+            timeout_seconds=60.0,
+            ok=(0, *_ENDED_BY_IT),
+            expect_disconnect=True,
+        ),
         risk=reboot_risk(pods),
     )
 

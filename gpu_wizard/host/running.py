@@ -88,17 +88,15 @@ class Running:
                 await self._send(run, group)
                 await _stream(output, take)
                 return await self._status(run, output)
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            await _surely(self._end(run, group))
-            raise self._timed_out(run) from error
-        except asyncio.CancelledError:
-            await _surely(self._end(run, group))
-            raise
         except UnreachableError:
             if run.expect_disconnect:
                 return 0
+            raise
+        except BaseException as error:
+            # Also where whoever hears the output fails: nothing goes on unheard.
+            await _surely(self._end(run, group))
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise self._timed_out(run) from error
             raise
         finally:
             await output.close()

@@ -15,7 +15,7 @@ class Run:
 
     `environment`: never secret; carried as `env A=b` after sudo, which drops its own. `stdin`: what it reads,
     never secret either (secrets go into files). `ok`: exit statuses that count as success.
-    `expect_disconnect`: the host goes away by itself (a reboot).
+    `expect_disconnect`: the host goes away by itself (a reboot): a connection lost once it runs is success.
     """
 
     argv: tuple[str, ...]
@@ -32,7 +32,7 @@ class Run:
 class SecretFrom:
     """A secret that a command prints, fetched after approval and never shown.
 
-    `first_line` of its output is the secret. `ca_sha256`: the `K10<hash>::` in it must be this hash, "" where
+    The last line of its output is the secret. `ca_sha256`: the `K10<hash>::` in it must be this hash, "" where
     not known (then it is not compared); checked before the secret is written anywhere.
     `undo_argv`: a command on the same host that takes it back, with `{id}` for the public id of a bootstrap token.
     """

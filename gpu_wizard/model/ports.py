@@ -59,9 +59,10 @@ class Host(HostReader, Protocol):
     async def run(self, run: Run, heard: Heard) -> int:
         """Run a command in its own process group, its output cleaned and given as it comes; its exit status.
 
-        Cancelled: the process group gets TERM, KILL 10 s later, before this returns.
+        Cancelled, or where `heard` raises: the process group gets TERM, KILL 10 s later, before this returns.
 
-        Raises: UnreachableError: the connection was lost; the command may go on on the host.
+        Raises: UnreachableError: the connection was lost; the command may go on on the host. A run that expects
+        that gives 0, but only once its command was sent.
         TimedOutError: ended after `run.timeout_seconds`. AccessError: sudo refused.
         """
 

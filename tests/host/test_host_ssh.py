@@ -232,6 +232,17 @@ async def test_what_ignores_term_is_killed(
     assert await gone(marker)
 
 
+async def test_a_command_whose_listener_fails_does_not_go_on_unheard(host: ShellHost) -> None:
+    marker = f"34{time.monotonic_ns() % 10**9}"
+
+    async def failing(_chunk: Chunk) -> None:
+        raise BrokenPipeError("nobody takes it")
+
+    with pytest.raises(BrokenPipeError):
+        await host.run(shell(f"echo up; sleep {marker}"), failing)
+    assert await gone(marker)
+
+
 async def test_a_daemon_left_behind_is_not_waited_for(host: ShellHost) -> None:
     marker, heard = f"33{time.monotonic_ns() % 10**9}", Heard()
     async with asyncio.timeout(SOON):
@@ -314,6 +325,8 @@ async def test_a_host_that_is_gone(tmp_path: Path, login_key: Path) -> None:
         port = server.port
     with pytest.raises(UnreachableError):
         await host.ask([Command(("true",))])
+    with pytest.raises(UnreachableError):
+        await host.run(Run(("true",), expect_disconnect=True), Heard())
     with pytest.raises(UnreachableError):
         await host.reconnect(0.5)
     reconnecting = asyncio.create_task(host.reconnect(SOON))
