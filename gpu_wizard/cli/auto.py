@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 from platformdirs import user_state_path
 
@@ -26,7 +26,7 @@ from gpu_wizard.faces.headless import JsonFace
 from gpu_wizard.journal.journal import FileJournal
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.errors import CommandError, Where, WizardError
+from gpu_wizard.model.errors import CommandError, Where
 from gpu_wizard.model.events import SetupFinished
 from gpu_wizard.model.ports import Cluster, Host, Node
 from gpu_wizard.model.secret import Secret
@@ -109,7 +109,7 @@ def _check_output(failed: OSError | None, folder: Path) -> None:
 
 def new_run_id() -> str:
     """Names a run: its folder, its backups on nodes, its short pods."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
 
 
 def target(setup: SetupFile, entry: NodeEntry, run_id: str, edges: Edges[Host, Cluster]) -> Target:
@@ -132,20 +132,20 @@ def target(setup: SetupFile, entry: NodeEntry, run_id: str, edges: Edges[Host, C
 async def _connect(
     setup: SetupFile, entry: NodeEntry, spec: Spec, edges: Edges[Host, Cluster]
 ) -> tuple[Spec, Node]:
-    host = await edges.host(entry.host)
-    opened: list[Callable[[], Awaitable[None]]] = [host.close]
-    try:
+    """The node's connections: all of them, or none that is left open."""
+    async with contextlib.AsyncExitStack() as opened:
+        host = await edges.host(entry.host)
+        opened.push_async_callback(host.close)
         control_plane = await _control_plane(setup, entry, host, edges)
         if control_plane is not None:
-            opened.append(control_plane.close)
+            opened.push_async_callback(control_plane.close)
         cluster = await edges.api(setup.cluster, control_plane)
-    except WizardError:
-        for close in opened:
-            await close()
-        raise
+        if cluster is not None:
+            opened.push_async_callback(cluster.close)
+        secrets = await _secrets(entry, edges)
+        opened.pop_all()
     server = server_of(setup.cluster, control_plane)
-    node = Node(entry.name, host, control_plane, cluster, await _secrets(entry, edges))
-    return replace(spec, server=server), node
+    return replace(spec, server=server), Node(entry.name, host, control_plane, cluster, secrets)
 
 
 async def _control_plane(

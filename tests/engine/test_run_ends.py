@@ -27,6 +27,9 @@ from gpu_wizard.stages import PROOF, STAGES
 from tests.engine.lab_runs import Run, Watcher, run_on
 from tests.engine.test_faults_on_the_lab import CONFIG, TOKEN, At, lab
 
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Of this process, in which both the program and the lab run."""
+
 
 def ends(face: Watcher) -> list[tuple[str, str | None, str]]:
     """The last events of all nodes and of the run: type, node, outcome."""
@@ -61,6 +64,23 @@ async def test_a_stop_before_a_node_begins_leaves_it_alone(tmp_path: Path) -> No
     await run_setup([Target(Spec("gpu1"), never)], Course(STAGES, PROOF), face, journal)
     journal.close()
     assert ends(face) == [("SetupFinished", None, "stopped")]
+
+
+async def test_a_node_that_lacks_a_secret_leaves_no_connection_open(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(list(_DESCRIPTORS.iterdir()))
+
+    async with lab("done", tmp_path) as running:
+        text = (running.directory / "setup.toml").read_text()
+        text += '\n[stages.join]\ntoken = {from = "env", name = "GPU_WIZARD_NOT_SET"}\n'
+        (tmp_path / "setup.toml").write_text(text)
+        before = descriptors()
+        run = await run_on(tmp_path / "setup.toml", tmp_path / "runs")
+        async with asyncio.timeout(20):
+            while descriptors() > before:
+                await asyncio.sleep(0.05)
+    (finished,) = run.face.of(NodeFinished)
+    assert finished.error.code == "variable-missing"
 
 
 async def test_an_abandoned_run_tells_its_node_and_its_changes(tmp_path: Path) -> None:
