@@ -37,9 +37,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Texts may hold what a terminal's encoding lacks; a closed stream takes everything and keeps nothing."""
+    """Texts may hold what a terminal's encoding lacks; a closed stream gives nothing, takes everything and keeps nothing."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - the whole program's stream, and one import less for --help
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the whole program's stream, and one import less for --help
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as above
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as above
     for stream in (sys.stdout, sys.stderr):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import TEXT
-from gpu_wizard.cli.status_arguments import Commands, status_command
+from gpu_wizard.cli.status_arguments import Commands, seconds, status_command
 from gpu_wizard.cli.together import inherit
 
 _ABOUT = """\
@@ -126,7 +126,7 @@ def _gpu(commands: Commands) -> None:
         "target", nargs="?", default="local", help="[user@]host[:port]; default: this machine"
     )
     gpu.add_argument(
-        "--every", metavar="SECONDS", type=float, default=1.0, help="between samples (default: 1)"
+        "--every", metavar="SECONDS", type=seconds, default=1.0, help="between samples (default: 1)"
     )
     gpu.add_argument(
         "--count", metavar="N", type=int, default=0, help="end after N samples (default: 0, never)"

@@ -40,7 +40,7 @@ class Machine:
 
 def gpu(arguments: argparse.Namespace) -> Exit:
     """Show samples until stopped. Raises: InputError, UnreachableError, TrustError, AccessError."""
-    if not arguments.every >= SHORTEST_SECONDS or arguments.count < 0:
+    if arguments.every < SHORTEST_SECONDS or arguments.count < 0:
         raise InputError(
             "gpu-usage",
             f"--every must be at least {SHORTEST_SECONDS} s, and --count not below zero.",

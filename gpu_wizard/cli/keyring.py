@@ -22,7 +22,8 @@ def secret_of(source: SecretSource | None, purpose: str) -> Secret | None:
 
     `purpose`: `sudo`, `password` or `token`. Without a source the purpose's own variable is taken where it is set.
 
-    Raises: InputError: the variable is not set, the file can't be read, or there is no terminal to prompt on.
+    Raises: InputError: the variable is not set, the file is empty or can't be read, or there is no terminal to
+    prompt on.
     """
     variable = DEFAULT_VARIABLES[purpose]
     if source is None:
@@ -48,15 +49,18 @@ def secret_of(source: SecretSource | None, purpose: str) -> Secret | None:
 
 def _from_file(path: Path) -> Secret:
     try:
-        return Secret(path.read_bytes().rstrip(b"\r\n"))
+        secret = path.read_bytes().rstrip(b"\r\n")
     except OSError as error:
         raise InputError(
             "secret-unreadable", f"Can't read it: {error.strerror}.", Where(file=str(path))
         ) from error
+    if not secret:
+        raise InputError("secret-unreadable", "The file is empty.", Where(file=str(path)))
+    return Secret(secret)
 
 
 def _secret(text: str) -> Secret:
-    return Secret(text.encode())
+    return Secret(os.fsencode(text))
 
 
 async def prompt(purpose: str) -> Secret | None:

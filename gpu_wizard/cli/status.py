@@ -60,8 +60,6 @@ def wanted(arguments: argparse.Namespace) -> SetupFile:
         raise _usage(
             "--setup names nodes and cluster by itself: give no target and no option of theirs."
         )
-    if arguments.timeout <= 0:
-        raise _usage("--timeout must be above zero.")
     _check_watch(arguments)
     if arguments.setup:
         from gpu_wizard.journal.recording import read_setup
@@ -89,7 +87,7 @@ def _check_watch(arguments: argparse.Namespace) -> None:
         raise _usage("--every, --ascii and --calm go with --watch.")
     if arguments.watch and arguments.json:
         raise _usage("--watch is a screen; --json looks once. One of them.")
-    if arguments.every is not None and not arguments.every >= 1:
+    if arguments.every is not None and arguments.every < 1:
         raise _usage("--every must be at least 1 second.")
     if arguments.watch and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError(

@@ -23,6 +23,19 @@ exit status:
 A newer minor version adds keys; ignore those that you don't know.
 """
 
+LONGEST_SECONDS = 86_400.0
+
+
+def seconds(text: str) -> float:
+    """A time, above zero and a day at most: no clock waits for `nan`, and few for `inf`.
+
+    Raises: ArgumentTypeError, ValueError: argparse says which option it was.
+    """
+    number = float(text)
+    if not 0 < number <= LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError("must be seconds above zero, a day at most")
+    return number
+
 
 def status_command(commands: Commands) -> None:
     """Add it."""
@@ -54,7 +67,7 @@ def status_command(commands: Commands) -> None:
     status.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=90.0,
         help="for one node; one that hangs is shown as unknown (default: 90)",
     )
@@ -73,7 +86,7 @@ def _watch(status: argparse.ArgumentParser) -> None:
     watch.add_argument(
         "--every",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=None,
         help="with --watch: from one look to the next (default: 10, at least 1)",
     )

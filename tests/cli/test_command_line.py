@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.cli.arguments import parser
+from gpu_wizard.cli.keyring import secret_of
 
 HEAVY = ("textual", "rich", "asyncssh", "kubernetes_asyncio", "aiohttp", "pynvml")
 
@@ -100,6 +101,43 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
     ran = gpu_wizard("--auto", str(setup))
     assert ran.returncode == 2
     assert "NO_SUCH" in ran.stderr
+
+
+def test_a_file_without_a_secret_in_it_is_told_before_anything_is_connected_to(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "token").write_text("\n")
+    setup = tmp_path / "setup.toml"
+    setup.write_text(
+        f'version = 1\n[control_plane]\nhost = "a"\n[[nodes]]\nhost = "b"\n'
+        f'[stages.join]\ntoken = {{from = "file", name = "{tmp_path}/token"}}\n'
+    )
+    ran = gpu_wizard("--auto", str(setup))
+    assert ran.returncode == 2
+    assert f"The file is empty. ({tmp_path}/token)" in ran.stderr
+
+
+def test_a_secret_may_be_any_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"GPU_WIZARD_SUDO_PASSWORD", b"pass\xffword")
+    secret = secret_of(None, "sudo")
+    assert secret is not None
+    assert secret.reveal() == b"pass\xffword"
+
+
+@pytest.mark.parametrize("command", [(), ("--plain",), ("status",), ("diagnose",)])
+def test_a_standard_input_that_is_closed_is_an_empty_one(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "gpu_wizard", *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+    )
+    assert "report" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_everything_that_a_file_names_is_looked_at_before_anything_is_connected_to(

@@ -103,6 +103,8 @@ def test_a_pipe_loads_no_screen(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (("--every", "0"), "--every"),
+        (("--every", "0.01"), "--every"),
+        (("--every", "inf"), "--every"),
         (("--count", "-1"), "--count"),
         (("--ascii",), "--ascii"),
         (("--calm",), "--calm"),

@@ -44,6 +44,7 @@ def status(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         (("not a host",), "user@host"),
         (("gpu1", "--control-plane", "a:b:c@d:99999"), "user@host"),
         (("gpu1", "--timeout", "0"), "--timeout"),
+        (("gpu1", "--timeout", "nan"), "--timeout"),
         (("127.0.0.1:1", "--kubeconfig", "/no/such/kubeconfig"), "/no/such/kubeconfig"),
         (("gpu1", "--ask-sudo"), "GPU_WIZARD_SUDO_PASSWORD"),
         (("--no-such-option",), "--no-such-option"),
