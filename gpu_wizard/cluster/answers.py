@@ -45,10 +45,10 @@ class HttpAnswer:
         return self.body[:300].decode(errors="replace").strip()
 
     def document(self) -> Any:
-        """The body as JSON; None where it is none."""
+        """The body as JSON; None where it is none, or nested deeper than any object."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 

@@ -30,7 +30,7 @@ from gpu_wizard.model.errors import (
 )
 from gpu_wizard.model.secret import Secret
 
-FIELD_MANAGER = "gpu-wizard"
+USER_AGENT = "gpu-wizard"
 REQUEST_SECONDS = 15.0
 """Bound of one request. With its store down a server says nothing for 60 s (recorded, j16)."""
 _FROM_AFAR = (
@@ -46,6 +46,7 @@ _UNREADABLE = (
     ValueError,
     AttributeError,
     AssertionError,
+    RecursionError,
 )
 """What kubernetes_asyncio and ssl make of a kubeconfig that is none (seen with 340 spoilt ones)."""
 CONNECTIONS = 8
@@ -131,7 +132,7 @@ class KubeConnection:
         configuration.disable_strict_ssl_verification = True
         configuration.connection_pool_maxsize = CONNECTIONS
         self._client = ApiClient(configuration)
-        self._client.user_agent = FIELD_MANAGER
+        self._client.user_agent = USER_AGENT
 
     @property
     def server(self) -> str:
@@ -212,4 +213,4 @@ class KubeConnection:
 
 def _pause(retry_after: str) -> float:
     """Seconds until a busy server is asked again: as it says, within bounds."""
-    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdigit() else SHORTEST_PAUSE
+    return min(float(retry_after), LONGEST_PAUSE) if retry_after.isdecimal() else SHORTEST_PAUSE

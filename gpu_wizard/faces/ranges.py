@@ -41,4 +41,4 @@ def _follows(number: str, after: str) -> bool:
 def natural(name: str) -> list[tuple[int, str]]:
     """Numbers by their value: node-9 before node-10."""
     parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -21,7 +21,7 @@ def parse_df(answer: Output) -> Fact[tuple[Room, ...]]:
     rooms: dict[str, Room] = {}
     for line in answer.text.splitlines()[1:]:
         cells = line.split(None, 5)
-        if len(cells) == 6 and cells[3].lstrip("-").isdigit():
+        if len(cells) == 6 and cells[3].lstrip("-").isdecimal():
             rooms[cells[5]] = Room(cells[5], max(0, int(cells[3])) * 1024)
     if not rooms:
         return Unknown("unreadable", answer.error_text.strip()[:200])

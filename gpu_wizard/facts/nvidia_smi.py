@@ -147,7 +147,7 @@ def parse_query(answer: Output) -> Fact[SmiReport]:
 def _gpu(line: str) -> Gpu | None:
     cells = [cell.strip() for cell in line.split(",")]
     extra = len(cells) - len(_FIELDS)
-    if extra < 0 or not cells[0].isdigit():
+    if extra < 0 or not cells[0].isdecimal():
         return None
     name, rest = ", ".join(cells[1 : extra + 2]), cells[extra + 2 :]
     uuid, driver, bus, memory, persistence, ecc, mig, pending, capability, mode = rest
@@ -157,7 +157,7 @@ def _gpu(line: str) -> Gpu | None:
         uuid=_text(uuid),
         driver_version=_text(driver),
         bus_id=_bus_id(bus),
-        memory_bytes=int(memory) << 20 if memory.isdigit() else None,
+        memory_bytes=int(memory) << 20 if memory.isdecimal() else None,
         persistence=_switch(persistence),
         ecc=_switch(ecc),
         mig=_switch(mig),

@@ -72,7 +72,7 @@ def parse_rpm(answer: Output) -> Fact[Packages]:
 def parse_interrupted(found: FilesFound) -> Fact[bool]:
     """Whether dpkg left work half-way: files with numbers for names."""
     names = (file.path.removeprefix(UPDATES) for file in found.files)
-    return Known(any(name.isdigit() for name in names))
+    return Known(any(name.isdecimal() for name in names))
 
 
 DPKG: Probe[Output, Packages] = Probe(

@@ -240,7 +240,7 @@ class Probe(Generic[A, T]):
             return ABSENT
         try:
             return self.parse(cast(Any, answer))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             return Unknown("unreadable", f"{self.id}: {type(error).__name__}: {error}"[:200])
 
 

@@ -304,6 +304,26 @@ async def test_a_busy_server_is_asked_again(server: ClusterServer, cluster: Kube
     assert caught.value.code == "api-unreachable"
 
 
+async def test_a_pause_that_is_no_number_is_no_crash(server: ClusterServer) -> None:
+    """`²` is a digit to Python, and no number."""
+
+    async def busy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (
+            "HTTP/1.1 503 Busy\r\nRetry-After: ²\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(head.encode())
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(busy, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    connection = await from_secret(Secret(json.dumps(server.kubeconfig()).encode()), address)
+    answer = await connection.request("GET", "/version")
+    assert answer.status == 503
+    await connection.close()
+    listening.close()
+
+
 class Proxy:
     """A connection that ends at something that is no API server."""
 
@@ -328,7 +348,9 @@ class Proxy:
 
 
 @pytest.mark.parametrize("status", [200, 302, 404, 418, 429, 500])
-@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[]", b"null", b"{}", b'"\xff"'])
+@pytest.mark.parametrize(
+    "body", [b"<html>Log in</html>", b"[]", b"null", b"{}", b'"\xff"', b"[" * 200_000]
+)
 async def test_a_page_of_a_proxy_is_an_error_and_no_crash(status: int, body: bytes) -> None:
     cluster = KubeCluster(Proxy(status, body))
     asks: list[ClusterAsk] = [
