@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from gpu_wizard.model.question import Command
+from gpu_wizard.facts.identity import K3S_CONFIG, K3S_CONFIG_FILE
+from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.question import Command, FileFound, FilesFound
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.version import Version
 
@@ -64,6 +66,7 @@ READS: list[tuple[str, ...]] = [
     ("nvidia-smi", "-L"),
     ("/usr/local/bin/k3s", "crictl", "info"),
     ("journalctl", "-u", "k3s", "-n", "400"),
+    ("rpm", "-q", "--qf", "%{NAME}\\n", "libnvidia-container1"),
     ("dpkg-query", "-W", "-f=${Version}", "x"),
     ("curl", "-ksS", "--max-time", "5", "https://a:6443/ping"),
 ]
@@ -90,7 +93,13 @@ WRITES: list[tuple[str, ...]] = [
     ("apt-get", "update"),
     ("dpkg", "--configure", "-a"),
     ("hostname", "other"),
-    ("sysctl", "-w", "a=b"),
+    ("sysctl", "-n", "a=b"),
+    ("rpm", "-q", "--pipe", "sh", "x"),
+    ("rpm", "-q", "--qf", "x", "--eval", "%(id)"),
+    ("ip", "l", "s", "eth0", "down"),
+    ("nvidia-smi", "-dm", "1"),
+    ("nvidia-smi", "compute-policy"),
+    ("date", "11260613"),
     (),
 ]
 
@@ -104,3 +113,10 @@ def test_a_question_may_read(argv: tuple[str, ...]) -> None:
 def test_a_question_that_writes_can_not_be_written(argv: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="read-only"):
         Command(argv)
+
+
+def test_an_answer_nested_beyond_reading_spoils_its_own_fact_alone() -> None:
+    deep = FileFound(K3S_CONFIG_FILE, "file", 0o600, "root", 1, 1, content=b"a: " + b"[" * 5000)
+    fact = K3S_CONFIG.read(FilesFound((deep,)))
+    assert isinstance(fact, Unknown)
+    assert fact.code == "unreadable"
