@@ -205,8 +205,14 @@ class WizardApp(TerminalApp):
 
     async def action_language(self) -> None:
         """English or Russian, everything at once."""
+        from gpu_wizard.faces.tui.screens.dialogs import Dialog
+
         self.ui.words = Words("ru" if self.ui.words.language == "en" else "en")
-        await self.paint()
+        for screen in self.showing():
+            if isinstance(screen, Dialog):
+                await screen.say_anew()
+            elif isinstance(screen, WizardScreen):
+                await screen.paint()
 
     def action_help(self) -> None:
         """The keys of this screen."""

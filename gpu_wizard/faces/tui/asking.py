@@ -15,7 +15,7 @@ from gpu_wizard.faces.tui.asked import Asked
 from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.live_keys import live_keys
 from gpu_wizard.faces.tui.look import ERROR
-from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, plain
+from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, Said, plain
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
@@ -54,59 +54,64 @@ async def put(app: WizardApp, asked: Asked) -> str:
 
 async def ask_kubeconfig(app: App[Any], ui: Ui) -> str:
     """The path of a kubeconfig; "" where the person has none to name."""
-    words = ui.words
-    actions = [
-        Action("ok", words("button.ok"), "primary"),
-        Action("cancel", words("button.cancel")),
-    ]
-    text = plain(ui, words("start.kubeconfig-text"))
-    title = words("start.kubeconfig")
-    dialog = EntryDialog(title, text, actions, secret=False, text="~/.kube/config")
+
+    def say() -> Said:
+        text = plain(ui, ui.words("start.kubeconfig-text"))
+        return Said(ui.words("start.kubeconfig"), text, _actions(ui, "button.ok"))
+
+    dialog = EntryDialog(say, secret=False, text="~/.kube/config")
     return dialog.typed if await ask(app, dialog) == "ok" else ""
 
 
 async def ask_context(app: App[Any], ui: Ui, names: Sequence[str]) -> str:
     """One of a kubeconfig's contexts, the first by itself; "" where the person would rather not."""
-    words = ui.words
-    actions = [
-        Action("ok", words("button.ok"), "primary"),
-        Action("cancel", words("button.cancel")),
-    ]
-    text = plain(ui, words("start.context-text"), *(f"  {name}" for name in names))
-    dialog = EntryDialog(words("start.context"), text, actions, secret=False, text=names[0])
+
+    def say() -> Said:
+        text = plain(ui, ui.words("start.context-text"), *(f"  {name}" for name in names))
+        return Said(ui.words("start.context"), text, _actions(ui, "button.ok"))
+
+    dialog = EntryDialog(say, secret=False, text=names[0])
     return dialog.typed if await ask(app, dialog) == "ok" else ""
 
 
 async def save(app: WizardApp) -> None:
     """Ask where to, and write the setup file."""
-    ui, words = app.ui, app.ui.words
+    ui = app.ui
     if ui.setup is None:
         return
     chosen = {**ui.setup.choices, **ui.control.choices}
     setup = app.asker.recorded(replace(ui.setup, choices=chosen))
     name = f"{ui.node or 'setup'}.toml"
-    path = await ask_path(app, ui, words("save.title"), words("save.text"), name)
+    path = await ask_path(app, ui, "save.title", "save.text", name)
     if not path:
         return
     try:
         ui.services.save_setup(setup, Path(path))
     except WizardError as error:
-        app.say(words("line.not-saved", reason=words.trouble(error)), ERROR)
+        app.say(ui.words("line.not-saved", reason=ui.words.trouble(error)), ERROR)
         return
     ui.saved_to = path
-    app.say(words("line.saved", path=path))
+    app.say(ui.words("line.saved", path=path))
 
 
 async def ask_path(app: App[Any], ui: Ui, title: str, text: str, name: str) -> str:
-    """Where to write a file, its `~` expanded; "" where the person would rather not."""
-    actions = [
-        Action("ok", ui.words("button.save"), "primary"),
-        Action("cancel", ui.words("button.cancel")),
-    ]
-    dialog = EntryDialog(title, plain(ui, text), actions, secret=False, text=name)
+    """Where to write a file, its `~` expanded; "" where the person would rather not. `title`, `text`: codes of words."""
+
+    def say() -> Said:
+        return Said(ui.words(title), plain(ui, ui.words(text)), _actions(ui, "button.save"))
+
+    dialog = EntryDialog(say, secret=False, text=name)
     if await ask(app, dialog) != "ok" or not dialog.typed:
         return ""
     return _expanded(dialog.typed)
+
+
+def _actions(ui: Ui, take: str) -> list[Action]:
+    """The button that takes what was typed, and the one that does not."""
+    return [
+        Action("ok", ui.words(take), "primary"),
+        Action("cancel", ui.words("button.cancel")),
+    ]
 
 
 def _expanded(typed: str) -> str:
@@ -138,13 +143,16 @@ def show_help(app: WizardApp) -> None:
     """The keys of the screen at hand, from its live bindings."""
     from gpu_wizard.faces.tui.drawing import questions
 
-    words = app.ui.words
-    if not isinstance(app.screen, WizardScreen):
+    ui, screen = app.ui, app.screen
+    if not isinstance(screen, WizardScreen):
         return
-    title = words("help.here", screen=words(f"command.{app.screen.name}"))
-    text = questions.help_lines(app.ui, live_keys(app.screen, words))
-    close = Action("close", words("button.close"), "primary")
-    app.push_screen(Dialog(title, text, [close], escape="close"))
+    text = questions.help_lines(ui, live_keys(screen, ui.words))
+
+    def say() -> Said:
+        title = ui.words("help.here", screen=ui.words(f"command.{screen.name}"))
+        return Said(title, text, [Action("close", ui.words("button.close"), "primary")])
+
+    app.push_screen(Dialog(say, escape="close"))
 
 
 class ScreenAsker:
@@ -201,14 +209,19 @@ class ScreenAsker:
         return secret
 
     def _entry(self, purpose: str, tries: int) -> EntryDialog:
-        words = self._app.ui.words
+        ui = self._app.ui
         found = _PURPOSE.fullmatch(purpose)
         kind = _KINDS[found["what"]] if found else "login"
         who = found["who"] if found else purpose
-        again = [words("password.again", n=tries)] if tries else []
-        draw = plain(self._app.ui, words(f"password.{kind}.text", who=who), *again)
-        actions = [
-            Action("ok", words("button.ok"), "primary"),
-            Action("cancel", words(f"password.{kind}.without")),
-        ]
-        return EntryDialog(words(f"password.{kind}.title", who=who), draw, actions, secret=True)
+
+        def say() -> Said:
+            words = ui.words
+            again = [words("password.again", n=tries)] if tries else []
+            actions = [
+                Action("ok", words("button.ok"), "primary"),
+                Action("cancel", words(f"password.{kind}.without")),
+            ]
+            draw = plain(ui, words(f"password.{kind}.text", who=who), *again)
+            return Said(words(f"password.{kind}.title", who=who), draw, actions)
+
+        return EntryDialog(say, secret=True)

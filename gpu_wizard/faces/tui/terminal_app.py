@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from textual.app import App
 from textual.geometry import Size
+from textual.screen import Screen
 from textual.scrollbar import ScrollBar
 from textual.worker import WorkerFailed
 
@@ -69,6 +70,13 @@ class TerminalApp(App[int]):
 
         if not fits(self.size, self.smallest) and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall(self._spoken, self.smallest))
+
+    def showing(self) -> Iterator[Screen[Any]]:
+        """The screen on top, and those that show behind it."""
+        for screen in reversed(self.screen_stack):
+            yield screen
+            if not screen.is_modal:
+                return
 
     def _handle_exception(self, error: Exception) -> None:
         """A bug: nothing of it is printed here; the command line writes the report."""

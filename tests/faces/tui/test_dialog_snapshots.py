@@ -119,6 +119,33 @@ async def shown(name: str, language: Language, size: tuple[int, int]) -> None:
         compare(f"{language}-{size[0]}-dialog-{name}", text)
 
 
+async def said(name: str, language: Language, *keys: str) -> tuple[str, object]:
+    """A dialog in a language after these keys, and what has the focus."""
+    ask, _ = DIALOGS[name]
+    app = recorded_app(fresh(), language=language)
+
+    async def asked() -> None:
+        await ask(app)
+
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        app.run_worker(asked())
+        await pilot.pause(0.2)
+        await pilot.press(*keys)
+        await pilot.pause(0.2)
+        focused = app.focused
+        held = focused.value if isinstance(focused, Input) else getattr(focused, "means", None)
+        return as_text(app), held
+
+
+@pytest.mark.parametrize("name", sorted(DIALOGS.keys() - {"sudo-again"}))
+async def test_f2_says_a_dialog_in_the_other_language_and_keeps_what_was_typed(name: str) -> None:
+    keys = () if DIALOGS[name][1] else tuple("secret")
+    russian = await said(name, "ru", *keys)
+    assert await said(name, "en", *keys, "f2") == russian
+    assert await said(name, "en", *keys, "f2", "f2") == await said(name, "en", *keys)
+
+
 @pytest.mark.parametrize("name", DIALOGS)
 async def test_a_dialog(name: str) -> None:
     await shown(name, "en", SMALL)

@@ -13,7 +13,7 @@ from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.live_keys import LiveKey, rows
 from gpu_wizard.faces.tui.look import BODY, GLYPHS, HEADING, KEY, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import number_of
-from gpu_wizard.faces.tui.screens.dialogs import Dialog, plain
+from gpu_wizard.faces.tui.screens.dialogs import Dialog, Said, plain
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.faces.tui.widgets.drawn import Draw
@@ -37,15 +37,16 @@ def approval(ui: Ui, asked: Asked) -> Dialog:
                 lines += look.wrapped(text, width, RISK, "  ", "! ")
         return [*lines, *_pod_lines(ui, ui.control.progress.node(asked.node), width)]
 
-    actions = [
-        Action("stop", ui.words("button.back"), "primary"),
-        Action("approve", f"y  {ui.words('ask.go-on')}", "risk"),
-        Action("skip", ui.words("ask.skip-stage")),
-    ]
+    def say() -> Said:
+        actions = [
+            Action("stop", ui.words("button.back"), "primary"),
+            Action("approve", f"y  {ui.words('ask.go-on')}", "risk"),
+            Action("skip", ui.words("ask.skip-stage")),
+        ]
+        return Said(ui.words("ask.risk-title"), draw, actions)
+
     keys = {"y": "approve", "н": "approve"}
-    return Dialog(
-        ui.words("ask.risk-title"), draw, actions, escape="stop", risk=True, focus="stop", keys=keys
-    )
+    return Dialog(say, escape="stop", risk=True, focus="stop", keys=keys)
 
 
 def _pod_lines(ui: Ui, node: NodeProgress, width: int) -> list[Line]:
@@ -69,32 +70,36 @@ _DISTURBS = ("overwrite", "reboot")
 
 def question(ui: Ui, asked: Asked) -> Dialog:
     """A question with its own options; what is recommended has the focus, unless it disturbs."""
-    words, put = ui.words, asked.question
+    put = asked.question
     safe = [option.id for option in put.options if option.id not in _DISTURBS] or ["stop"]
     focus = put.default if put.default in safe else safe[0]
-    text = words.of("question", put.id, dict(put.params))
-    actions = [
-        Action(
-            option.id,
-            words.of("option", option.id, {**put.params, **option.params}),
-            "primary" if option.id == focus else "risk" if option.id in _DISTURBS else "",
-        )
-        for option in put.options
-    ]
-    if all(option.id != "stop" for option in put.options):
-        actions.append(Action("stop", words.of("option", "stop")))
-    number = number_of(asked.stage) if asked.stage else 0
-    name = words(f"title.{asked.stage}") if asked.stage else ""
-    title = words("ask.question-title", n=number, name=name)
-    return Dialog(title, plain(ui, text), actions, escape="stop", focus=focus)
+
+    def say() -> Said:
+        words = ui.words
+        text = words.of("question", put.id, dict(put.params))
+        actions = [
+            Action(
+                option.id,
+                words.of("option", option.id, {**put.params, **option.params}),
+                "primary" if option.id == focus else "risk" if option.id in _DISTURBS else "",
+            )
+            for option in put.options
+        ]
+        if all(option.id != "stop" for option in put.options):
+            actions.append(Action("stop", words.of("option", "stop")))
+        number = number_of(asked.stage) if asked.stage else 0
+        name = words(f"title.{asked.stage}") if asked.stage else ""
+        title = words("ask.question-title", n=number, name=name)
+        return Said(title, plain(ui, text), actions)
+
+    return Dialog(say, escape="stop", focus=focus)
 
 
 def host_key(ui: Ui, key: ShownKey) -> Dialog:
     """First contact: the fingerprint, how to compare it, and two buttons, the safe one focused."""
-    words = ui.words
 
     def draw(width: int) -> list[Line]:
-        look = ui.look
+        look, words = ui.look, ui.words
         algorithm = key.algorithm.removeprefix("ssh-").upper()
         return [
             *look.wrapped(words("trust.text"), width),
@@ -105,13 +110,16 @@ def host_key(ui: Ui, key: ShownKey) -> Dialog:
             *look.wrapped("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", width, BODY, "  "),
         ]
 
-    actions = [
-        Action("refuse", words("trust.no"), "primary"),
-        Action("trust", f"t  {words('trust.yes')}", "risk"),
-    ]
+    def say() -> Said:
+        words = ui.words
+        actions = [
+            Action("refuse", words("trust.no"), "primary"),
+            Action("trust", f"t  {words('trust.yes')}", "risk"),
+        ]
+        return Said(words("trust.title", host=key.host), draw, actions)
+
     keys = {"t": "trust", "е": "trust"}
-    title = words("trust.title", host=key.host)
-    return Dialog(title, draw, actions, escape="refuse", focus="refuse", keys=keys)
+    return Dialog(say, escape="refuse", focus="refuse", keys=keys)
 
 
 def grouped(fingerprint: str) -> str:
@@ -122,25 +130,21 @@ def grouped(fingerprint: str) -> str:
 
 def stopping(ui: Ui) -> Dialog:
     """How to stop what runs."""
-    words, running = ui.words, ui.shown.running
-    what = words(f"title.{running.id}") if running else ""
-    number = number_of(running.id) if running else 0
-    text = words("stop.text", n=number, name=what)
-    actions = [
-        Action("go-on", words("stop.go-on"), "primary"),
-        Action("finish", words("stop.finish")),
-        Action("abandon", f"^C  {words('stop.abandon')}", "risk"),
-    ]
-    draw = plain(ui, text, words("stop.warning"))
-    return Dialog(
-        words("stop.title"),
-        draw,
-        actions,
-        escape="go-on",
-        risk=True,
-        focus="go-on",
-        interrupt="abandon",
-    )
+    running = ui.shown.running
+
+    def say() -> Said:
+        words = ui.words
+        what = words(f"title.{running.id}") if running else ""
+        number = number_of(running.id) if running else 0
+        text = words("stop.text", n=number, name=what)
+        actions = [
+            Action("go-on", words("stop.go-on"), "primary"),
+            Action("finish", words("stop.finish")),
+            Action("abandon", f"^C  {words('stop.abandon')}", "risk"),
+        ]
+        return Said(words("stop.title"), plain(ui, text, words("stop.warning")), actions)
+
+    return Dialog(say, escape="go-on", risk=True, focus="go-on", interrupt="abandon")
 
 
 def help_lines(ui: Ui, keys: Mapping[str, LiveKey]) -> Draw:

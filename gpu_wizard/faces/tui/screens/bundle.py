@@ -112,10 +112,7 @@ class BundleScreen(WizardScreen):
             self.run_worker(self._write(self._bundle), group="bundle")
 
     async def _write(self, bundle: Bundle) -> None:
-        words = self.ui.words
-        path = await ask_path(
-            self.app, self.ui, words("bundle.title"), words("bundle.where"), bundle.name
-        )
+        path = await ask_path(self.app, self.ui, "bundle.title", "bundle.where", bundle.name)
         if path:
             self.save(lambda: self.ui.services.save_bundle(bundle, Path(path)), path)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +18,18 @@ from gpu_wizard.faces.tui.widgets.drawn import Draw, Drawn
 from gpu_wizard.faces.tui.widgets.field import Field
 
 
+class Said(NamedTuple):
+    """What a dialog says in one language."""
+
+    title: str
+    draw: Draw
+    actions: Sequence[Action]
+
+
+Say: TypeAlias = Callable[[], Said]
+"""What a dialog says, in the language of the moment."""
+
+
 class Dialog(ModalScreen[str]):
     """A title in the border, text, a row of buttons; ends with the id of one of them.
 
@@ -28,13 +40,12 @@ class Dialog(ModalScreen[str]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k,л", "scroll(-1)", show=False),
         Binding("down,j,о", "scroll(1)", show=False),
+        Binding("f2", "app.language", show=False),
     ]
 
     def __init__(
         self,
-        title: str,
-        draw: Draw,
-        actions: Sequence[Action],
+        say: Say,
         *,
         escape: str = "",
         risk: bool = False,
@@ -47,7 +58,7 @@ class Dialog(ModalScreen[str]):
         `interrupt`: what Ctrl+C means here; else the same as Esc.
         """
         super().__init__()
-        self._title, self._draw, self._actions = title, draw, tuple(actions)
+        self._say, self._said = say, say()
         self._escape, self._risk, self._focus = escape, risk, focus
         self._keys = keys or {}
         self._interrupt = interrupt or escape
@@ -55,11 +66,20 @@ class Dialog(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """The frame."""
         with Vertical(id="dialog", classes="-risk" if self._risk else "") as frame:
-            frame.border_title = self._title
+            frame.border_title = self._said.title
             with VerticalScroll(id="dialog-text", can_focus=False):
-                yield Drawn(self._draw)
+                yield Drawn(lambda width: self._said.draw(width))
             yield from self.fields()
-            yield ButtonRow(self._actions, id="dialog-buttons")
+            yield ButtonRow(tuple(self._said.actions), id="dialog-buttons")
+
+    async def say_anew(self) -> None:
+        """Another language was chosen; what was typed and what has the focus stay."""
+        self._said = self._say()
+        self.query_one("#dialog").border_title = self._said.title
+        for drawn in self.query(Drawn):
+            drawn.redraw()
+        await self.query_one(ButtonRow).show(tuple(self._said.actions))
+        self.call_after_refresh(self.on_resize)
 
     def fields(self) -> ComposeResult:
         """What stands between text and buttons."""
@@ -106,16 +126,14 @@ class EntryDialog(Dialog):
 
     def __init__(
         self,
-        title: str,
-        draw: Draw,
-        actions: Sequence[Action],
+        say: Say,
         *,
         secret: bool,
         text: str = "",
         escape: str = "cancel",
     ) -> None:
         """`secret`: what is typed is not shown. `text`: what the field begins with."""
-        super().__init__(title, draw, actions, escape=escape)
+        super().__init__(say, escape=escape)
         self._secret, self._text = secret, text
         self.typed = ""
 

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.timer import Timer
 
-from gpu_wizard.faces.tui.screens.dialogs import Dialog
+from gpu_wizard.faces.tui.screens.dialogs import Dialog, Said
 from gpu_wizard.faces.tui.terminal_app import CALM_SECONDS, TerminalApp
 from gpu_wizard.faces.tui.watching.commands import Everything
 from gpu_wizard.faces.tui.watching.keys import key_lines
@@ -80,19 +80,26 @@ class ReadOnlyApp(TerminalApp):
         if len(self.screen_stack) > 2:
             self.pop_screen()
 
-    def action_language(self) -> None:
+    async def action_language(self) -> None:
         """English or Russian, everything at once."""
         self.view.words = Words("ru" if self.view.words.language == "en" else "en")
-        self.paint()
+        for screen in self.showing():
+            if isinstance(screen, Dialog):
+                await screen.say_anew()
+            elif isinstance(screen, ReadOnlyScreen):
+                screen.paint()
 
     def action_help(self) -> None:
         """The keys and the signs."""
         if not isinstance(self.screen, ReadOnlyScreen):
             return
-        words, keys = self.view.words, self.screen.keys
-        close = Action("close", words("button.close"), "primary")
-        lines = key_lines(self.view, keys)
-        self.push_screen(Dialog(words("help.title"), lines, [close], escape="close"))
+        lines = key_lines(self.view, self.screen.keys)
+
+        def say() -> Said:
+            close = Action("close", self.view.words("button.close"), "primary")
+            return Said(self.view.words("help.title"), lines, [close])
+
+        self.push_screen(Dialog(say, escape="close"))
 
     def action_leave(self) -> None:
         """Quit."""
