@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ipaddress
 import ssl
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import yaml
@@ -51,6 +54,8 @@ _UNREADABLE = (
 """What kubernetes_asyncio and ssl make of a kubeconfig that is none (seen with 340 spoilt ones)."""
 CONNECTIONS = 8
 """To one API server at a time. Each costs 3 ms of CPU here to make, as much as asking a node everything."""
+_READ_BYTES = 1 << 21
+"""Ahead of who reads a body: an object of etcd has up to 1.5 MiB. Source: kubernetes_asyncio's own session."""
 BUSY_TRIES = 3
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 2.0
 """Seconds between two tries of a request that a busy server did not carry out."""
@@ -131,8 +136,10 @@ class KubeConnection:
         # K3s's certificates lack what Python 3.13's strict mode wants of a CA.
         configuration.disable_strict_ssl_verification = True
         configuration.connection_pool_maxsize = CONNECTIONS
+        configuration.proxy = configuration.proxy or _proxy_to(str(configuration.host))
         self._client = ApiClient(configuration)
         self._client.user_agent = USER_AGENT
+        _leave_environment_alone(self._client.rest_client)
 
     @property
     def server(self) -> str:
@@ -209,6 +216,35 @@ class KubeConnection:
         )
         message = f"The API server does not answer: {reason}."
         return UnreachableError("api-unreachable", message, where, params={"reason": reason})
+
+
+def _leave_environment_alone(rest: Any) -> None:
+    """The library's session reads ~/.netrc and the proxies anew for each request, two threads each: half its cost.
+
+    And a password of ~/.netrc would be sent where the kubeconfig gives a certificate alone.
+    """
+    connector = rest.pool_manager.connector
+    rest.pool_manager.detach()
+    rest.pool_manager = aiohttp.ClientSession(connector=connector, read_bufsize=_READ_BYTES)
+
+
+def _proxy_to(server: str) -> str | None:
+    """The proxy that the environment names for a server; this machine itself is reached without.
+
+    Source: Go's http.ProxyFromEnvironment, by which kubectl goes.
+    """
+    address = urlsplit(server)
+    host = address.hostname or ""
+    if host == "localhost" or _is_loopback(host) or proxy_bypass(host):
+        return None
+    return getproxies().get(address.scheme)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _pause(retry_after: str) -> float:

@@ -324,6 +324,58 @@ async def test_a_pause_that_is_no_number_is_no_crash(server: ClusterServer) -> N
     listening.close()
 
 
+async def test_neither_netrc_nor_a_proxy_stands_before_this_machines_own_ports(
+    server: ClusterServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login anna password open-sesame\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as api:
+        port = api.sockets[0].getsockname()[1]
+        cluster = KubeCluster(await from_secret(config(server), f"http://127.0.0.1:{port}"))
+        try:
+            answers = await cluster.ask([Objects("Node", name="gpu-1")])
+        finally:
+            await cluster.close()
+    assert answers == [ObjectsFound(())]
+    assert [b"authorization" in each.lower() for each in heard] == [False]
+
+
+async def test_another_machine_is_reached_through_the_proxy_of_the_environment(
+    server: ClusterServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("NO_PROXY", "near.example")
+        far = KubeCluster(await from_secret(config(server), "https://api.example:6443"))
+        near = KubeCluster(await from_secret(config(server), "https://near.example:1"))
+        try:
+            answers = [*await far.ask([Objects("Node")]), *await near.ask([Objects("Node")])]
+        finally:
+            await far.close()
+            await near.close()
+    assert [each.partition(b"\r\n")[0] for each in heard] == [b"CONNECT api.example:6443 HTTP/1.1"]
+    assert all(isinstance(each, Unknown) for each in answers)
+
+
 class Proxy:
     """A connection that ends at something that is no API server."""
 
