@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -10,6 +9,7 @@ import termios
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from gpu_wizard.cli.typed import Typed
 from gpu_wizard.model.errors import InputError, Where
 from gpu_wizard.model.secret import Secret, SecretSource
 from gpu_wizard.model.setup_file import DEFAULT_VARIABLES
@@ -86,20 +86,11 @@ _prompts: set[int] = set()
 
 
 async def _line(terminal: int) -> bytes:
-    """The next line that is typed. Not in a thread: that could not be called off by Ctrl-C."""
-    loop = asyncio.get_running_loop()
-    typed: asyncio.Future[bytes] = loop.create_future()
-
-    def readable() -> None:
-        if not typed.done():
-            typed.set_result(os.read(terminal, 4096))
-
+    """The next line that is typed."""
     _prompts.add(terminal)
-    loop.add_reader(terminal, readable)
     try:
-        return (await typed).rstrip(b"\r\n")
+        return (await Typed(terminal).line()).rstrip(b"\r\n")
     finally:
-        loop.remove_reader(terminal)
         _prompts.discard(terminal)
 
 

@@ -11,13 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.tui import candidates, run, save_setup, unfinished
+from gpu_wizard.cli.typed import Typed
 from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
 from gpu_wizard.faces.tui.exchanged import RunRequest
 from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import page
 from gpu_wizard.model.errors import InputError
+from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import LOCAL, SetupFile
 from gpu_wizard.stages import PROOF, STAGES
 
@@ -27,8 +30,25 @@ _TO_DO = ("needed", "waiting", "failed", "stopped", "unknown", "blocked")
 
 def dialogue(arguments: argparse.Namespace, setup: SetupFile | None) -> Exit:
     """Run the dialogue on standard input and output."""
-    terminal = Terminal(sys.stdin, sys.stdout, Words(arguments.lang))
+    terminal = Terminal(_StandardInput(), sys.stdout, Words(arguments.lang))
     return asyncio.run(_Dialogue(terminal).run(setup))
+
+
+class _StandardInput:
+    """Where a person types, or a pipe leads from. See `Source`."""
+
+    def __init__(self) -> None:
+        self._typed = Typed(sys.stdin.fileno())
+        self.isatty = self._typed.isatty
+
+    async def line(self) -> str:
+        return (await self._typed.line()).decode(sys.stdin.encoding, "replace")
+
+    async def secret(self, purpose: str) -> Secret | None:
+        if self.isatty():
+            return await prompt(purpose)
+        given = (await self._typed.line()).rstrip(b"\r\n")
+        return Secret(given) if given else None
 
 
 class _Dialogue:
@@ -38,10 +58,19 @@ class _Dialogue:
         self.terminal, self.words = terminal, terminal.words
         self.face = PlainFace(terminal, ORDER)
         self._task: asyncio.Task[object] | None = None
+        self._conversation: asyncio.Task[Exit] | None = None
 
     async def run(self, setup: SetupFile | None) -> Exit:
+        """The exit status; Ctrl-C outside of a run ends the conversation."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        self._conversation = loop.create_task(self._converse(setup))
+        with suppress(asyncio.CancelledError):
+            return await self._conversation
+        self.terminal.say("")
+        return Exit.INTERRUPTED
+
+    async def _converse(self, setup: SetupFile | None) -> Exit:
         chosen = setup or await self._machines()
         if chosen is None:
             return Exit.INTERRUPTED
@@ -50,8 +79,11 @@ class _Dialogue:
         return self._ended()
 
     def _interrupted(self) -> None:
-        """Ctrl-C once: stop after the step in hand; twice: abandon it."""
-        if self.face.stop_requested() and self._task is not None:
+        """Ctrl-C while a run goes on, once: stop after the step in hand; twice: abandon it."""
+        if self._task is None or self._task.done():
+            if self._conversation is not None:
+                self._conversation.cancel()
+        elif self.face.stop_requested():
             self._task.cancel()
         else:
             self.terminal.say("", self.words("line.press-again"))
@@ -216,7 +248,7 @@ class _Dialogue:
             typed = await self.terminal.read(f"{words(title)}, {words('plain.or-type')} [1]: ")
             if self.terminal.ended:
                 return ""
-            if typed and not typed.isdigit():
+            if typed and not typed.isdecimal():
                 return typed
             at = int(typed or "1")
             if 0 < at <= len(choices):

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from gpu_wizard.engine.gpu_watch import Watched
 from gpu_wizard.faces.jsonlines import as_json
+from gpu_wizard.faces.printable import printable
 from gpu_wizard.facts.attribution import HOST, processes_of
 from gpu_wizard.facts.gpu_warnings import Warn
 from gpu_wizard.knowledge.texts import Language, next_step, sentence
@@ -84,7 +85,7 @@ class GpuTable:
             lines.append(self._word("no-cards"))
         lines += self._processes(sample.gpus)
         lines += [f"! {_where(warn)}{_text(warn, self._language)}" for warn in watched.warnings]
-        self._stream.write("\n".join(lines) + "\n\n")
+        self._stream.write(printable("\n".join(lines)) + "\n\n")
         self._stream.flush()
 
     def _source(self, watched: Watched) -> Iterable[str]:

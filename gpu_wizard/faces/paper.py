@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from gpu_wizard.faces import wording
 from gpu_wizard.faces.headless import Outlet
+from gpu_wizard.faces.printable import printable, uncoloured
 
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _INDENT = "     | "
 
 
@@ -24,7 +21,7 @@ class Paper:
     def say(self, *lines: str) -> None:
         """Write lines, without anything that would steer a terminal."""
         self.end_line()
-        self._stream.write("".join(f"{wording.printable(line)}\n" for line in lines))
+        self._stream.write("".join(f"{printable(line)}\n" for line in lines))
 
     def output(self, text: str) -> None:
         """Write cleaned output, set in; its last line may go on in the next chunk."""
@@ -34,7 +31,7 @@ class Paper:
                 self._stream.write(f"{_INDENT}{part}" if self._fresh_line else part)
                 self._fresh_line = part.endswith(("\n", "\r"))
         else:
-            *whole, self._line = (self._line + _COLOUR.sub("", text)).split("\n")
+            *whole, self._line = (self._line + uncoloured(text)).split("\n")
             for line in whole:
                 self._stream.write(f"{_INDENT}{_last_state(line.rstrip(chr(13)))}\n")
 

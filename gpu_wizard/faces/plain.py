@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from gpu_wizard.engine.progress import Progress
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces import wording
+from gpu_wizard.faces.headless import Outlet
+from gpu_wizard.faces.printable import printable, uncoloured
 from gpu_wizard.faces.risks import cannot_be_undone, disturbs
 from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.words import Words
@@ -35,32 +35,46 @@ Choice = tuple[str, str]
 """An id, and how it reads."""
 
 
-class Terminal:
-    """Lines out, lines in. `ended`: no more input will come."""
+class Source(Protocol):
+    """Where lines come from."""
 
-    def __init__(self, source: TextIO, sink: TextIO, words: Words) -> None:
-        """`source` may be a pipe; passwords are not echoed where it is a terminal."""
-        self._source, self._sink, self.words = source, sink, words
+    def isatty(self) -> bool:
+        """Whether a terminal is there, which shows what is typed."""
+
+    async def line(self) -> str:
+        """The next line with its end; "" at the end of the input. Can be called off."""
+
+    async def secret(self, purpose: str) -> Secret | None:
+        """A password, not shown where it is typed; None where nothing was given."""
+
+
+class Terminal:
+    """Lines out, lines in. `ended`: no more input will come, or nobody takes the output."""
+
+    def __init__(self, source: Source, sink: TextIO, words: Words) -> None:
+        """`source` may be a pipe."""
+        self._source, self.words = source, words
+        self._sink = Outlet(sink, self._gone)
         self.ended = False
 
+    def _gone(self) -> None:
+        self.ended = True
+
     def say(self, *lines: str) -> None:
-        """Whole lines."""
-        for line in lines:
-            self._sink.write(f"{line}\n")
-        self._sink.flush()
+        """Whole lines, without anything that would steer a terminal."""
+        self._sink.write("".join(f"{printable(line)}\n" for line in lines))
 
     async def read(self, prompt: str) -> str:
         """One line; "" at the end of the input."""
-        self._sink.write(prompt)
-        self._sink.flush()
+        self._sink.write(printable(prompt))
         line = await self._line()
         if line and not self._source.isatty():
-            self._sink.write(f"{line.rstrip()}\n")
+            self.say(line.rstrip())
         return line.strip()
 
     async def _line(self) -> str:
         """A line with its end; "" where the input has ended, which is said once."""
-        line = await asyncio.to_thread(self._source.readline)
+        line = "" if self.ended else await self._source.line()
         if not line and not self.ended:
             self.ended = True
             self.say("", self.words("plain.input-ended"))
@@ -75,18 +89,15 @@ class Terminal:
             if self.ended:
                 return choices[-1][0]
             number = typed or str(at)
-            if number.isdigit() and 0 < int(number) <= len(choices):
+            if number.isdecimal() and 0 < int(number) <= len(choices):
                 return choices[int(number) - 1][0]
             self.say(self.words("plain.number", all=len(choices)))
 
-    async def secret(self, prompt: str) -> Secret | None:
+    async def secret(self, purpose: str) -> Secret | None:
         """A password; None where nothing was typed."""
-        if self._source.isatty():
-            typed = await asyncio.to_thread(getpass.getpass, prompt, self._sink)
-        else:
-            self._sink.write(f"{prompt}\n")
-            typed = (await self._line()).rstrip("\n")
-        return Secret(typed.encode()) if typed else None
+        if not self._source.isatty():
+            self.say(f"{purpose}:")
+        return await self._source.secret(purpose)
 
 
 class PlainFace:
@@ -117,7 +128,7 @@ class PlainFace:
 
     def stop_requested(self) -> bool:
         """Whether to stop after the step in hand."""
-        return self._stopping
+        return self._stopping or self.terminal.ended
 
     async def show(self, event: Event) -> None:
         """Print one event."""
@@ -194,7 +205,7 @@ class PlainFace:
 
     def _output(self, text: str) -> None:
         """Whole lines only; of a line that returns on itself the last state."""
-        *whole, self._tail = (self._tail + text).split("\n")
+        *whole, self._tail = (self._tail + uncoloured(text)).split("\n")
         for line in whole:
             self.terminal.say(f"  {line.rstrip(chr(13)).rsplit(chr(13), 1)[-1]}")
 
@@ -281,4 +292,4 @@ class PlainFace:
 
     async def secret(self, purpose: str) -> Secret | None:
         """A password."""
-        return await self.terminal.secret(f"{purpose}: ")
+        return await self.terminal.secret(purpose)

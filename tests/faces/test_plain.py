@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 import gpu_wizard
 from gpu_wizard.faces import wording
+from gpu_wizard.faces.plain import PlainFace, Terminal
+from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.stage import unknown
+from gpu_wizard.model.events import OutputReceived, StageAssessed
+from gpu_wizard.model.line import Chunk
+from gpu_wizard.model.stage import Found, unknown
+from gpu_wizard.model.stage import blocked as assessed_as_blocked
 from gpu_wizard.model.stage import waiting as assessed_as_waiting
 
 SECONDS = 150
@@ -92,3 +99,69 @@ def test_an_api_that_is_waited_for_is_said_to_be(language: Language, waiting: st
     assert away.endswith(waiting)
     agreeing = assessed_as_waiting("runtime.starting", settling=True, unit="k3s-agent")
     assert waiting not in wording.settling(agreeing, language)
+
+
+class Typed:
+    """Nobody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+    async def line(self) -> str:
+        return ""
+
+    async def secret(self, _purpose: str) -> None:
+        return None
+
+
+def blocked_driver() -> StageAssessed:
+    """A judgement in which a machine's own words would clear the screen."""
+    return StageAssessed(
+        node="n",
+        stage="driver",
+        assessment=assessed_as_blocked("driver.smi-broken", status="1", text="\x1b[2J\x1b]0;x\x07"),
+        found=(Found("driver.version", "5\x9b2J\u202e"),),
+    )
+
+
+async def test_what_a_machine_says_does_not_steer_the_terminal() -> None:
+    sink = io.StringIO()
+    face = PlainFace(Terminal(Typed(), sink, Words("en")), ("driver", "proof"))
+    face.begin(looking=True)
+    await face.show(blocked_driver())
+    await face.show(
+        OutputReceived(
+            node="n", stage="driver", step="x", chunk=Chunk("out", "\x1b[31mred\x1b[0m\n")
+        )
+    )
+    shown = sink.getvalue()
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert "  red\n" in shown
+
+
+async def test_output_that_nobody_takes_is_the_end_and_no_crash() -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    face = PlainFace(Terminal(Typed(), Gone(), Words("en")), ("driver", "proof"))
+    face.begin(looking=True)
+    await face.show(blocked_driver())
+    assert face.stop_requested()
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"), [(b"\x03", 130), ("²\n".encode() + b"\x03", 130), (b"\x04", 130)]
+)
+def test_ctrl_c_and_ctrl_d_leave_the_first_question(
+    tmp_path: Path, keys: bytes, status: int
+) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": TREE, "LANG": "C.UTF-8"}
+    child = pexpect.spawn(
+        sys.executable, ["-m", "gpu_wizard", "--plain"], env=environment, timeout=SECONDS
+    )
+    child.expect_exact("[1]: ")
+    child.send(keys)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == status
