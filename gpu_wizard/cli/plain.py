@@ -19,6 +19,7 @@ from gpu_wizard.faces.tui.exchanged import RunRequest
 from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import page
+from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.errors import InputError
 from gpu_wizard.model.secret import Secret
 from gpu_wizard.model.setup_file import LOCAL, SetupFile
@@ -32,6 +33,15 @@ def dialogue(arguments: argparse.Namespace, setup: SetupFile | None) -> Exit:
     """Run the dialogue on standard input and output."""
     terminal = Terminal(_StandardInput(), sys.stdout, Words(arguments.lang))
     return asyncio.run(_Dialogue(terminal).run(setup))
+
+
+def _guide_lines(stage: str, language: Language) -> list[str]:
+    """What the guide says of a stage."""
+    guide = page(stage, language)
+    lines: list[str] = []
+    for block in guide.blocks if guide else ():
+        lines += [block.text, block.code, *(f"{r.name}: {r.meaning}" for r in block.rows)]
+    return [line for line in lines if line]
 
 
 class _StandardInput:
@@ -130,14 +140,7 @@ class _Dialogue:
     async def _tell(self, action: str, stage: str, setup: SetupFile) -> None:
         match action:
             case "why":
-                guide = page(stage, self.words.language)
-                for block in guide.blocks if guide else ():
-                    lines = [
-                        block.text,
-                        block.code,
-                        *(f"{r.name}: {r.meaning}" for r in block.rows),
-                    ]
-                    self.terminal.say(*(line for line in lines if line))
+                self.terminal.say(*_guide_lines(stage, self.words.language))
             case "commands":
                 self.terminal.say(*self.face.plan_lines(self._node, stage, commands=True))
             case _:
