@@ -73,7 +73,10 @@ class Performer:
         try:
             performed = await self._act(step, entry, heard)
         except BaseException as error:
-            self.journal.end(entry, "failed" if isinstance(error, Exception) else "abandoned", None)
+            # Where that can't be written down either, the first failure is the one to tell.
+            with contextlib.suppress(CommandError):
+                outcome = "failed" if isinstance(error, Exception) else "abandoned"
+                self.journal.end(entry, outcome, None)
             raise
         seconds = time.monotonic() - started
         finished = Performed(performed.status, performed.changed, performed.inverse, seconds)
@@ -105,8 +108,9 @@ class Performer:
             status = error.where.status
             raise
         finally:
-            if entry is not None:
-                self.journal.end(entry, outcome, status)
+            with contextlib.suppress(CommandError):
+                if entry is not None:
+                    self.journal.end(entry, outcome, status)
 
     async def _act(self, step: Step, entry: int, heard: Heard) -> Performed:
         match step.action:
@@ -168,8 +172,8 @@ class Performer:
             image = await host.put(put.path, content, put.mode, self.run_id)
         except WizardError:
             # What was made for this file, such as a token, is of no use without it.
-            for action in undo:
-                await self._undo(action, _unheard)
+            with contextlib.suppress(WizardError):
+                await self.take_back(step, Performed(inverse=undo), _unheard)
             raise
         restore = RestoreFile(put.path, image.backup, image.written_sha256, put.on)
         inverse = (restore, *undo) if image.changed else undo
