@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -145,30 +144,24 @@ def _like(name: str, pattern: str) -> bool:
 
 
 def remember(key: HostKey) -> None:
-    """Add a line for this key; names are hashed where the file does so already. Raises: OSError.
+    """Append a line for this key; names are hashed where the file does so already. Raises: OSError.
 
-    What is no regular file, such as /dev/null, remembers nothing and stays what it is. The file is written beside, synced and renamed, its mode kept, so that no line is ever lost.
+    What is no regular file, such as /dev/null, remembers nothing and stays what it is. One append in one write, as
+    ssh does it: what ssh or another program adds in the same moment is not lost.
     """
     path = Path(key.file).expanduser().resolve()
     if path.exists() and not path.is_file():
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     old = path.read_bytes() if path.exists() else b""
-    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o600
     name = _hashed(key.entry) if b"|1|" in old else key.entry
-    gap = b"" if not old or old.endswith(b"\n") else b"\n"
-    line = f"{name} {key.algorithm} {key.key}\n".encode()
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts.")
+    gap = "" if not old or old.endswith(b"\n") else "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(old + gap + line)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        os.write(descriptor, f"{gap}{name} {key.algorithm} {key.key}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _hashed(entry: str) -> str:
