@@ -33,6 +33,8 @@ class FileJournal:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = _append(folder / "journal.jsonl")
+            for place in (folder, folder.parent):
+                _sync(place)
         except OSError as error:
             raise self._unwritable(error) from error
         self._entry = 0
@@ -70,13 +72,7 @@ class FileJournal:
 
     def output(self, node: str, chunk: Chunk) -> None:
         """Append cleaned output to the node's log, up to a quota; where it is cut the log says so."""
-        if node not in self._logs:
-            safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in node)
-            try:
-                self._logs[node], self._written[node] = _append(self.folder / f"{safe}.log"), 0
-            except OSError as error:
-                raise self._unwritable(error) from error
-        written = self._written[node]
+        written = self._written.get(node, 0)
         if written > OUTPUT_QUOTA_BYTES:
             return
         data = chunk.text.encode()
@@ -85,6 +81,9 @@ class FileJournal:
             data = b"\n[the log's quota is reached; later output is not kept]\n"
         # A full disk costs the log, not the step that is running; the journal's next entry tells of it.
         with contextlib.suppress(OSError):
+            if node not in self._logs:
+                safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in node)
+                self._logs[node] = _append(self.folder / f"{safe}.log")
             os.write(self._logs[node], data)
 
     def close(self) -> None:
@@ -116,7 +115,7 @@ class FileJournal:
 
 
 def plain(action: Action) -> dict[str, Any]:
-    """An action as JSON: contents by size and digest alone, secrets by their source alone."""
+    """An action as JSON: contents by their size and first 4096 bytes, secrets by their source alone."""
     fields = {field.name: getattr(action, field.name) for field in dataclasses.fields(action)}
     return {
         "action": type(action).__name__,
@@ -146,3 +145,12 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _append(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def _sync(folder: Path) -> None:
+    """A file's name is on disk once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -45,6 +45,13 @@ def test_each_record_is_on_disk_at_once_and_for_its_owner_alone(tmp_path: Path) 
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in journal.folder.iterdir())
 
 
+def test_a_log_that_can_not_be_opened_costs_no_step(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    (tmp_path / "n.log").mkdir()
+    journal.output("n", Chunk("out", "text"))
+    journal.close()
+
+
 def test_a_log_stops_at_its_quota_and_says_so(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(module, "OUTPUT_QUOTA_BYTES", 100)
     journal = FileJournal(tmp_path)
