@@ -10,7 +10,7 @@ import tempfile
 from bisect import bisect_left, insort
 from collections import deque
 from itertools import islice
-from typing import BinaryIO, Final
+from typing import Final
 
 from gpu_wizard.faces.tui.output_marks import Marks
 
@@ -27,7 +27,8 @@ class OutputLog:
 
     def __init__(self) -> None:
         """Empty; its spool is a file without a name that goes away with it."""
-        self._spool: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the log
+        # Unbuffered: what a full disk does not take would be tried again at each turn, and fail again.
+        self._spool = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the log
         self._tail: deque[tuple[int, int, bytes]] = deque()
         self._tail_bytes = 0
         self._marks: list[tuple[int, int]] = [(0, 0)]
@@ -54,15 +55,13 @@ class OutputLog:
         self._spool.close()
 
     def feed(self, text: str) -> None:
-        """Take a chunk; it may begin and end within a line."""
-        data = text.encode(errors="replace")
+        """Take a chunk; it may begin and end within a line. What a full disk does not take is not shown."""
+        data = self._spooled(text.encode(errors="replace"))
         if not data:
             return
         at_line, at = self._marks[-1]
         if self._newlines - at_line >= MARK_LINES or self.size - at >= MARK_BYTES:
             self._marks.append((self._newlines, self.size))
-        self._spool.seek(self.size)
-        self._spool.write(data)
         self._tail.append((self._newlines, self.size, data))
         self._tail_bytes += len(data)
         while self._tail_bytes > TAIL_BYTES and len(self._tail) > 1:
@@ -70,6 +69,14 @@ class OutputLog:
         self._newlines += data.count(b"\n")
         self.size += len(data)
         self.version += 1
+
+    def _spooled(self, data: bytes) -> bytes:
+        """What of this the spool took. An error out of a face would end the step in hand."""
+        try:
+            self._spool.seek(self.size)
+            return data[: self._spool.write(data)]
+        except OSError:
+            return b""
 
     def read(self, first: int, count: int) -> list[str]:
         """Lines `first` (from 0) to `first + count`, as they came; fewer at the end."""

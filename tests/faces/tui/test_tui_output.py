@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,33 @@ def test_lines_are_those_of_the_text_however_it_came(
     assert log.read(first, count) == whole[first : first + count]
     assert log.text() == "".join(chunks)
     log.close()
+
+
+FULL_DISK = """
+import resource
+from gpu_wizard.faces.tui.output_log import OutputLog
+log = OutputLog()
+log.feed("before\\n")
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+log.feed("full\\n")
+log.feed("more\\n")
+print(log.read(0, 9))
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+log.feed("\\nafter\\n")
+print(log.read(0, 9), repr(log.text()), log.lines)
+log.close()
+"""
+
+
+def test_a_full_disk_costs_what_it_does_not_take_and_no_step() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", FULL_DISK], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.splitlines() == [
+        "['before', 'ful']",
+        "['before', 'ful', 'after'] 'before\\nful\\nafter\\n' 3",
+    ]
 
 
 def test_old_lines_come_back_from_the_spool() -> None:
