@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
-from platformdirs import user_state_path
-
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import WRITERS, Edges, server_of
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import is_prompting, secret_of
 from gpu_wizard.cli.preflight import check
+from gpu_wizard.cli.run_folders import runs_folder
 from gpu_wizard.engine.setup import Course, Target, run_setup
 from gpu_wizard.faces.auto import TextFace
 from gpu_wizard.faces.headless import JsonFace
@@ -78,7 +77,7 @@ def exit_of(finished: SetupFinished) -> Exit:
 
 async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:
     run_id = new_run_id()
-    folder = user_state_path("gpu-wizard") / "runs" / run_id
+    folder = runs_folder() / run_id
     stages = tuple(stage.id for stage in (*STAGES, PROOF))
     face = (
         JsonFace(sys.stdout, __version__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,10 @@ from pathlib import Path
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.run_folders import newest_run, runs_folder
 from gpu_wizard.faces.diagnose import as_text
 from gpu_wizard.faces.tui.exchanged import Bundle
+from gpu_wizard.journal.recording import write_new
 from gpu_wizard.knowledge.anonymous import Anonymizer
 from gpu_wizard.knowledge.diagnose import Diagnoser
 from gpu_wizard.knowledge.texts import Language, sentence
@@ -62,18 +63,16 @@ def gathered(folder: Path, more: Mapping[str, str], language: Language) -> Bundl
 
 
 def run_folder(run: str | None) -> Path:
-    """A run's folder: as given, by its name, or the newest."""
-    from platformdirs import user_state_path
-
-    runs = user_state_path("gpu-wizard") / "runs"
-    places = [Path(run), runs / run] if run else sorted(runs.glob("*/"), reverse=True)[:1]
+    """A run's folder: as given, by its name, or the newest that did something. Raises: InputError."""
+    runs = runs_folder()
+    places = (Path(run), runs / run) if run else filter(None, (newest_run(runs),))
     found = next((place for place in places if place.is_dir()), None)
     if found is None:
         raise InputError(
             "no-such-run",
             "There is no such run." if run else "There is no run yet.",
             Where(file=run or str(runs)),
-            "Name a run's folder; without one the newest is taken.",
+            "Name a run's folder; without one the newest that did something is taken.",
         )
     return found
 
@@ -165,18 +164,15 @@ def _agreed(target: Path, clean: Mapping[str, str], language: Language) -> bool:
 
 
 def write(bundle: Bundle, target: Path) -> None:
-    """A new archive that only its owner can read. Raises: InputError."""
-    try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        reason = f"Can't write it: {error.strerror}."
-        raise InputError("bundle-unwritable", reason, Where(file=str(target))) from error
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
+    """A new archive that only its owner can read, whole or not at all. Raises: InputError."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
         for name, text in bundle.files.items():
             data = text.encode(errors="replace")
             entry = tarfile.TarInfo(f"bundle/{name.replace('<', '').replace('>', '')}")
             entry.size, entry.mode = len(data), 0o600
             archive.addfile(entry, io.BytesIO(data))
+    write_new(target, whole.getvalue())
 
 
 def _word(key: str, language: Language, **params: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.run_folders import runs_folder
 from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
 from gpu_wizard.model.errors import InputError
 
@@ -181,13 +182,6 @@ def telemetry(setup: SetupFile, node: str, asker: Asker) -> CardSource:
     from gpu_wizard.cli.tui_gpu import NodeTelemetry
 
     return NodeTelemetry(setup, node, asker)
-
-
-def runs_folder() -> Path:
-    """Where runs keep their journals."""
-    from platformdirs import user_state_path
-
-    return user_state_path("gpu-wizard") / "runs"
 
 
 def _note_setup(setup: SetupFile, folder: Path) -> None:

@@ -199,7 +199,7 @@ def _addresses(document: Any, key: str, mistakes: Mistakes) -> None:
         mistakes.add(key, "carries a password in its address; a setup file holds no secret.")
 
 
-def write_new(path: Path, text: str) -> None:
+def write_new(path: Path, content: str | bytes) -> None:
     """Write a file that is not there yet, whole or not at all, 0600.
 
     Raises: InputError: it is there already, or can't be written.
@@ -208,8 +208,8 @@ def write_new(path: Path, text: str) -> None:
     temporary = ""
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
         os.link(temporary, path)

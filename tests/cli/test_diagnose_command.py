@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -89,7 +91,8 @@ def run(tmp_path: Path) -> Path:
     folder.mkdir()
     token = "K10" + "ab" * 32 + "::server:hunter2"
     begin = {"record": "begin", "node": "atlas", "text": f"server: https://10.1.2.3\n{token}"}
-    (folder / "journal.jsonl").write_text(json.dumps(begin) + "\n", encoding="utf-8")
+    records = "".join(json.dumps(record) + "\n" for record in ({"record": "run"}, begin))
+    (folder / "journal.jsonl").write_text(records, encoding="utf-8")
     (folder / "atlas.log").write_text(f"bob@atlas:~$ x\n{LOG}", encoding="utf-8")
     (folder / "other.bin").write_bytes(b"hunter2")
     return folder
@@ -131,6 +134,22 @@ def test_bundle_overwrites_nothing(run: Path, tmp_path: Path) -> None:
     assert target.read_text(encoding="utf-8") == "mine"
 
 
+def test_bundle_is_written_whole_or_not_at_all(run: Path, tmp_path: Path) -> None:
+    command = f"""
+import resource, sys
+from gpu_wizard.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (50, resource.RLIM_INFINITY))
+sys.exit(main(["bundle", {str(run)!r}, "--yes", "--output", "bundle.tar.gz"]))
+"""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, list(folder.iterdir())) == (2, [])
+    assert ran.stderr.startswith("Can't write the file: File too large.")
+
+
 def test_bundle_of_no_run_is_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert main(["bundle"]) == 2
@@ -146,9 +165,12 @@ def test_bundle_takes_the_newest_run(
     runs = tmp_path / "gpu-wizard" / "runs"
     (runs / "20260101-000000").mkdir(parents=True)
     run.rename(runs / "20260105-100000")
+    (runs / "20260106-100000").mkdir()
+    # A look since then has a journal too, with nothing behind its head.
+    (runs / "20260106-100000" / "journal.jsonl").write_text('{"record": "run"}\n')
     target = tmp_path / "bundle.tar.gz"
     assert main(["bundle", "--yes", "--output", str(target)]) == 0
-    assert "bundle/journal.jsonl" in held(target)
+    assert "begin" in held(target)["bundle/journal.jsonl"]
 
 
 def test_a_long_log_is_taken_from_a_whole_line(
