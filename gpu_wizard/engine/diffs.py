@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from gpu_wizard.model.action import ApplyObject, DeleteObject, LocalFile, Plan, PutFile, Step
+from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, PutFile, Step
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.ports import Cluster, HostReader, Node
 from gpu_wizard.model.question import Files, FilesFound, Place
@@ -24,7 +24,10 @@ _SERVER_FIELDS = (
 
 
 async def diffs_of(node: Node, plan: Plan) -> dict[str, str]:
-    """Step id → unified diff, for each step that writes a file or an object. Raises nothing of an edge."""
+    """Step id → unified diff, for each step that writes a file or an object whose content may be seen.
+
+    A secret has none, nor has a file that is uploaded as it is. Raises nothing of an edge.
+    """
     diffs = await _file_diffs(node, plan)
     for step in plan:
         if isinstance(step.action, ApplyObject):
@@ -46,29 +49,28 @@ async def _file_diffs(node: Node, plan: Plan) -> dict[str, str]:
 
 
 async def _host_diffs(host: HostReader, steps: list[Step], place: Place) -> dict[str, str]:
-    puts = {step.id: step.action for step in steps if isinstance(step.action, PutFile)}
-    paths = tuple(put.path for put in puts.values())
+    puts = [(step.id, step.action) for step in steps if isinstance(step.action, PutFile)]
+    seen = [
+        (step_id, put.path, put.content)
+        for step_id, put in puts
+        if put.content is None or isinstance(put.content, bytes)
+    ]
+    if not seen:
+        return {}
+    paths = tuple(path for _, path, _ in seen)
     try:
         (answer,) = await host.ask([Files(paths, on=place, root=True, redact=True)])
     except WizardError:
         answer = FilesFound(())
     found = answer if isinstance(answer, FilesFound) else FilesFound(())
-    return {step_id: _file_diff(put, found) for step_id, put in puts.items()}
+    return {step_id: _file_diff(path, content, found) for step_id, path, content in seen}
 
 
-def _file_diff(put: PutFile, found: FilesFound) -> str:
-    old = found.at(put.path)
+def _file_diff(path: str, content: bytes | None, found: FilesFound) -> str:
+    old = found.at(path)
     before = old.text if old is not None else ""
-    match put.content:
-        case None:
-            after = ""
-        case bytes() as content:
-            after = content.decode(errors="replace")
-        case LocalFile() as local:
-            return f"+ {put.path}: uploaded from {local.path}, mode {put.mode:04o}\n"
-        case _:
-            return f"+ {put.path}: a secret, mode {put.mode:04o}, never shown\n"
-    return unified(before, after, put.path, put.path)
+    after = content.decode(errors="replace") if content is not None else ""
+    return unified(before, after, path, path)
 
 
 async def _object_diff(cluster: Cluster | None, apply: ApplyObject) -> str:

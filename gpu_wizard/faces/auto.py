@@ -131,9 +131,9 @@ class TextFace(Headless):
     def _step(self, step: Step) -> None:
         """A step's command, what else it disturbs, and its diff."""
         where = wording.place(step.action, self._language)
-        first, *rest = wording.command(step.action).splitlines()
+        first, *rest = wording.command(step.action, self._language).splitlines()
         self._say(
-            f"      $ {first}{f'   ({where})' if where else ''}",
+            f"      {first}{f'   ({where})' if where else ''}",
             *(f"        {line}" for line in rest),
         )
         if wording.risk(step, self._language):
@@ -141,7 +141,8 @@ class TextFace(Headless):
         if cannot_be_undone(step):
             no_undo = sentence("ui", "plan.no-undo", {}, self._language)
             self._say(f"      ! {no_undo}")
-        self._say(*(f"      {line}" for line in self._diffs.get(step.id, "").splitlines()))
+        seen = wording.unseen(step.action, self._language) or self._diffs.get(step.id, "")
+        self._say(*(f"      {line}" for line in seen.splitlines()))
 
     def _words(self, step: Step) -> None:
         """Each word of the step's command with its meaning, each told once in a plan."""

@@ -235,8 +235,10 @@ class PlainFace:
         for number, step in enumerate(stage.plan, 1):
             lines.append(f"{number}: {words.step(step)}.")
             if commands:
-                lines.append(f"   $ {wording.command(step.action)}")
-                lines += [f"   {row}" for row in stage.diffs.get(step.id, "").splitlines()]
+                language = words.language
+                lines.append(f"   {wording.command(step.action, language)}")
+                seen = wording.unseen(step.action, language) or stage.diffs.get(step.id, "")
+                lines += [f"   {row}" for row in seen.splitlines()]
             lines += self._risk(step)
         return lines
 

@@ -13,9 +13,12 @@ from gpu_wizard.model.action import (
     Action,
     ApplyObject,
     DeleteObject,
+    LocalFile,
     PutFile,
     RestoreFile,
     Run,
+    SecretFrom,
+    SecretNamed,
     Step,
 )
 from gpu_wizard.model.errors import InputListError, WizardError
@@ -79,21 +82,40 @@ def risk(step: Step, language: Language) -> str:
     return sentence("risk", step.risk.code, step.risk.params, language) if step.risk else ""
 
 
-def command(action: Action) -> str:
-    """An action as the command or the act that it is."""
+def command(action: Action, language: Language) -> str:
+    """An action as the command that it is, behind a `$`, or as the act."""
+    if isinstance(action, Run):
+        return f"$ {_run(action)}"
+    told = act(action, language)
+    if isinstance(action, PutFile) and action.content is not None:
+        return f"{told} ({sentence('ui', 'plan.mode', {'mode': f'{action.mode:04o}'}, language)})"
+    return told
+
+
+def act(action: PutFile | RestoreFile | ApplyObject | DeleteObject, language: Language) -> str:
+    """What is done where that is no command."""
     match action:
-        case Run():
-            return _run(action)
-        case PutFile(content=None):
-            return f"remove {action.path}"
+        case PutFile(content=None) | RestoreFile(backup=""):
+            code, params = "plan.remove-file", {"path": action.path}
         case PutFile():
-            return f"write {action.path} (mode {action.mode:04o})"
+            code, params = "plan.write-file", {"path": action.path}
         case RestoreFile():
-            return f"put back {action.path}" if action.backup else f"remove {action.path}"
+            code, params = "plan.put-back", {"path": action.path}
         case ApplyObject():
-            return f"apply {_object(action.kind, action.namespace, action.name)}"
+            code, params = "plan.apply", {"object": _object(action)}
         case DeleteObject():
-            return f"delete {_object(action.kind, action.namespace, action.name)}"
+            code, params = "plan.delete", {"object": _object(action)}
+    return sentence("ui", code, params, language)
+
+
+def unseen(action: Action, language: Language) -> str:
+    """What is said in place of a diff that can't be shown: a secret, or a file of this machine; "" for others."""
+    match action:
+        case PutFile(content=SecretFrom() | SecretNamed()):
+            return sentence("ui", "plan.secret", {}, language)
+        case PutFile(content=LocalFile(path=path)):
+            return sentence("ui", "plan.uploaded", {"path": path}, language)
+    return ""
 
 
 def words_of(run: Run) -> tuple[str, ...]:
@@ -114,7 +136,8 @@ def _run(run: Run) -> str:
     return shlex.join(words)
 
 
-def _object(kind: str, namespace: str, name: str) -> str:
+def _object(action: ApplyObject | DeleteObject) -> str:
+    kind, namespace, name = action.kind, action.namespace, action.name
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 

@@ -60,7 +60,7 @@ class StageAssessed(Event):
 class PlanMade(Event):
     """What would be done. `provisional`: foreseen only, an earlier stage comes first.
 
-    `diffs`: step id → unified diff of the file or object that it changes, where known.
+    `diffs`: step id → unified diff of the file or object that it changes, where known; never of a secret.
     """
 
     plan: Plan

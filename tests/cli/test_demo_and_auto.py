@@ -95,6 +95,14 @@ def test_a_plan_in_words_has_commands_and_diffs(tmp_path: Path) -> None:
         assert words in out
 
 
+def test_a_plan_in_russian_has_no_english_of_ours(tmp_path: Path) -> None:
+    _, out, _ = ran("demo", "--auto", "--plan", "--lang", "ru", *FAST, home=tmp_path)
+    assert "секрет, не показывается" in out
+    assert "записать /etc/rancher/k3s/gpu-wizard.token (права 0600)" in out
+    for english in ("secret,", "never shown", "mode 0", "write /", "apply "):
+        assert english not in out
+
+
 def test_ctrl_c_stops_after_the_step_in_hand(tmp_path: Path) -> None:
     process = started("demo", "--auto", "--json", *FAST, home=tmp_path)
     assert process.stdout is not None

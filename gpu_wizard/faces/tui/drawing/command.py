@@ -8,17 +8,8 @@ from rich.cells import cell_len
 
 from gpu_wizard.faces.tui.look import BODY, MUTED, Line, Look
 from gpu_wizard.faces.tui.words import Words
-from gpu_wizard.model.action import (
-    Action,
-    ApplyObject,
-    DeleteObject,
-    LocalFile,
-    PutFile,
-    RestoreFile,
-    Run,
-    SecretFrom,
-    SecretNamed,
-)
+from gpu_wizard.faces.wording import act
+from gpu_wizard.model.action import Action, Run
 
 _SCRIPT_LINES = 3
 """A script longer than this is folded in a plan until it is opened."""
@@ -29,28 +20,6 @@ def command_words(action: Run) -> list[str]:
     environment = [f"{key}={shlex.quote(value)}" for key, value in action.environment]
     lead = ["sudo"] if action.root else []
     return [*lead, *(["env", *environment] if environment else []), *map(shlex.quote, action.argv)]
-
-
-def act(action: Action, words: Words) -> str:
-    """What is done where that is no command."""
-    match action:
-        case PutFile(content=None):
-            return words("plan.remove-file", path=action.path)
-        case PutFile():
-            return words("plan.write-file", path=action.path)
-        case RestoreFile():
-            code = "plan.put-back" if action.backup else "plan.remove-file"
-            return words(code, path=action.path)
-        case ApplyObject():
-            return words("plan.apply", object=_object(action.kind, action.namespace, action.name))
-        case DeleteObject():
-            return words("plan.delete", object=_object(action.kind, action.namespace, action.name))
-        case Run():
-            return " ".join(command_words(action))
-
-
-def _object(kind: str, namespace: str, name: str) -> str:
-    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
 def action_lines(
@@ -66,7 +35,7 @@ def action_lines(
     """An action under its step. `whole`: a script is shown to its last line; `openable`: Enter can show the rest."""
     margin = " " * indent
     if not isinstance(action, Run):
-        return look.wrapped(act(action, words), width, BODY, margin + "  ", margin)
+        return look.wrapped(act(action, words.language), width, BODY, margin + "  ", margin)
     rows = broken(command_words(action), width - indent - 2)
     hidden = 0 if whole or len(rows) <= _SCRIPT_LINES + 1 else len(rows) - _SCRIPT_LINES
     lines = [look.line((margin + "$ ", MUTED), (rows[0], BODY))]
@@ -110,16 +79,6 @@ def _cells(row: str, width: int) -> list[str]:
     """A row that is one word longer than the pane goes on in the next; nothing is left out."""
     pieces = [row[at : at + width] for at in range(0, len(row), width)]
     return pieces or [""]
-
-
-def content_note(action: Action, words: Words) -> str:
-    """What is said in place of a diff that can't be shown: a secret, or a file of this machine; "" for others."""
-    match action:
-        case PutFile(content=SecretFrom() | SecretNamed()):
-            return words("plan.secret")
-        case PutFile(content=LocalFile(path=path)):
-            return words("plan.uploaded", path=path)
-    return ""
 
 
 def diff_lines(

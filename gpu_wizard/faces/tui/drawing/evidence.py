@@ -6,11 +6,12 @@ from collections import Counter
 
 from gpu_wizard.engine.progress import Done, NodeProgress
 from gpu_wizard.faces.risks import cannot_be_undone
-from gpu_wizard.faces.tui.drawing.command import act, command_words
+from gpu_wizard.faces.tui.drawing.command import command_words
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.drawing.plan import found_rows
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import ORDER, number_of
+from gpu_wizard.faces.wording import act
 from gpu_wizard.model.action import Action, ApplyObject, DeleteObject, PutFile, RestoreFile, Run
 
 
@@ -104,10 +105,12 @@ def _inverse(one: Done, pen: Pen) -> list[str]:
         case PutFile():
             return [words("finish.undo.file", path=action.path)]
         case ApplyObject():
-            return [words("finish.undo.object", object=act(action, words))]
+            return [words("finish.undo.object", object=act(action, words.language))]
         case Run() if one.step.undo:
             shown = [
-                " ".join(command_words(u)).split("\n")[0] if isinstance(u, Run) else act(u, words)
+                " ".join(command_words(u)).split("\n")[0]
+                if isinstance(u, Run)
+                else act(u, words.language)
                 for u in one.step.undo
             ]
             return [words("finish.undo.command", command=row) for row in shown]

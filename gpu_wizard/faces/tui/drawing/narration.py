@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gpu_wizard.faces.tui.drawing.command import act, command_words
+from gpu_wizard.faces.tui.drawing.command import command_words
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.wording import act
 from gpu_wizard.model.action import Run, Step
 from gpu_wizard.model.events import Diagnosed, Event, StepFinished, StepStarted
 
@@ -20,7 +21,7 @@ def narrate(event: Event, steps: Sequence[Step], words: Words) -> str:
             if isinstance(step.action, Run):
                 first, *more = " ".join(command_words(step.action)).split("\n")
                 return f"{clock}  $ {first}{' …' if more else ''}"
-            return f"{clock}  {act(step.action, words)}"
+            return f"{clock}  {act(step.action, words.language)}"
         case StepFinished(outcome="undone"):
             undone = _step_of(event, steps)
             title = words.step(undone) if undone else event.step

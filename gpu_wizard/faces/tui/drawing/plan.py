@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from gpu_wizard.engine.stage_progress import StageProgress, StepProgress
 from gpu_wizard.faces.risks import cannot_be_undone
-from gpu_wizard.faces.tui.drawing.command import action_lines, content_note, diff_lines
+from gpu_wizard.faces.tui.drawing.command import action_lines, diff_lines
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import (
     BODY,
@@ -22,7 +22,7 @@ from gpu_wizard.faces.tui.look import (
     Line,
 )
 from gpu_wizard.faces.tui.words import elapsed
-from gpu_wizard.faces.wording import error_advice, error_text
+from gpu_wizard.faces.wording import error_advice, error_text, unseen
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.errors import WizardError
@@ -166,9 +166,9 @@ def step_lines(
     style = STRONG if chosen else BODY
     lines = pen.look.wrapped(pen.words.step(step), pen.width, style, " " * len(lead), lead)
     lines += action_lines(step.action, pen.look, pen.words, pen.width, whole=whole)
-    unseen = content_note(step.action, pen.words)
-    if unseen:
-        lines += pen.look.wrapped(unseen, pen.width, MUTED, "    ")
+    note = unseen(step.action, pen.words.language)
+    if note:
+        lines += pen.look.wrapped(note, pen.width, MUTED, "    ")
     elif diff:
         lines += diff_lines(diff, pen.look, pen.words, pen.width, whole=whole)
     if step.risk:
