@@ -16,7 +16,7 @@ from secrets import token_hex
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import WRITERS, Edges, server_of
 from gpu_wizard.cli.exits import Exit
-from gpu_wizard.cli.keyring import is_prompting, secret_of
+from gpu_wizard.cli.keyring import is_prompting, prompt, secret_of
 from gpu_wizard.cli.preflight import check
 from gpu_wizard.cli.run_folders import runs_folder
 from gpu_wizard.engine.setup import Course, Target, run_setup
@@ -28,7 +28,7 @@ from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.errors import CommandError, Where
 from gpu_wizard.model.events import SetupFinished
 from gpu_wizard.model.ports import Cluster, Host, Node
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import RememberedSecrets, Secret
 from gpu_wizard.model.setup_file import NodeEntry, SetupFile
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.stages import PROOF, STAGES
@@ -86,7 +86,8 @@ async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:
     )
     course = Course(STAGES, PROOF, options.plan, options.keep_going, options.prove)
     journal = FileJournal(folder)
-    targets = [target(setup, node, run_id, WRITERS) for node in setup.nodes]
+    edges = replace(WRITERS, ask=RememberedSecrets(prompt))
+    targets = [target(setup, node, run_id, edges) for node in setup.nodes]
     with contextlib.closing(journal), _interrupts(face.request_stop):
         finished = await run_setup(targets, course, face, journal, str(folder))
     _check_output(face.outlet.failed, folder)

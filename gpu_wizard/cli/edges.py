@@ -19,7 +19,7 @@ from gpu_wizard.model.errors import AccessError, UnreachableError, Where
 from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.ports import Cluster, ClusterReader, Host, HostReader
 from gpu_wizard.model.question import Files, FilesFound
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import AskSecret, Secret
 from gpu_wizard.model.setup_file import LOCAL, ClusterEntry, HostEntry
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ logging.getLogger().addHandler(logging.NullHandler())
 
 H = TypeVar("H", bound=HostReader)
 C = TypeVar("C", bound=ClusterReader)
-AskSecret = Callable[[str], Awaitable[Secret | None]]
 
 
 @dataclass(frozen=True)

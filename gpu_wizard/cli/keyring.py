@@ -6,15 +6,13 @@ import contextlib
 import os
 import sys
 import termios
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from gpu_wizard.cli.typed import Typed
 from gpu_wizard.model.errors import InputError, Where
 from gpu_wizard.model.secret import Secret, SecretSource
 from gpu_wizard.model.setup_file import DEFAULT_VARIABLES
-
-AskPassword = Callable[[str], Awaitable[Secret | None]]
 
 
 def secret_of(source: SecretSource | None, purpose: str) -> Secret | None:
@@ -63,13 +61,14 @@ def _secret(text: str) -> Secret:
     return Secret(os.fsencode(text))
 
 
-async def prompt(purpose: str) -> Secret | None:
-    """Ask on the terminal; None where there is none, or nothing was typed."""
+async def prompt(purpose: str, refused: int = 0) -> Secret | None:
+    """Ask on the terminal; None where there is none, or nothing was typed. See `AskSecret`."""
     if not sys.stdin.isatty():
         return None
     terminal = sys.stdin.fileno()
     with _unechoed(terminal):
-        print(f"{purpose}: ", end="", file=sys.stderr, flush=True)
+        again = "Not accepted, try again. " if refused else ""
+        print(f"{again}{purpose}: ", end="", file=sys.stderr, flush=True)
         try:
             typed = await _line(terminal)
         finally:

@@ -50,12 +50,13 @@ async def _asked(path: Path) -> tuple[Fit, tuple[Note, ...]]:
     """The cluster of a setup file, and the nodes that could not be asked. Raises: InputError."""
     from gpu_wizard.cli.edges import READERS
     from gpu_wizard.cli.keyring import prompt
-    from gpu_wizard.cli.reach import Reach, passwords
+    from gpu_wizard.cli.passwords import passwords
+    from gpu_wizard.cli.reach import Reach
     from gpu_wizard.engine.survey import filled, look
     from gpu_wizard.journal.recording import read_setup
 
     setup = read_setup(path)
-    reach = Reach(setup, READERS, await passwords(setup, prompt))
+    reach = Reach(setup, READERS, await passwords(setup, prompt, READERS))
     looks: list[WorkloadFacts] = []
     notes: list[Note] = []
     try:

@@ -54,9 +54,9 @@ class _StandardInput:
     async def line(self) -> str:
         return (await self._typed.line()).decode(sys.stdin.encoding, "replace")
 
-    async def secret(self, purpose: str) -> Secret | None:
+    async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
         if self.isatty():
-            return await prompt(purpose)
+            return await prompt(purpose, refused)
         given = (await self._typed.line()).rstrip(b"\r\n")
         return Secret(given) if given else None
 

@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gpu_wizard.cli.edges import NOTHING_GIVEN, Edges, Given, server_of
-from gpu_wizard.cli.keyring import secret_of
+from gpu_wizard.cli.passwords import nobody
 from gpu_wizard.engine.fleet import Berth
 from gpu_wizard.engine.shared import BOUND_SECONDS, LentHost, Opening, SharedHost
 from gpu_wizard.engine.shared_cluster import SharedCluster
 from gpu_wizard.model.errors import InputError, WizardError
 from gpu_wizard.model.ports import ClusterReader, HostReader, ReadNode
-from gpu_wizard.model.secret import Secret, SecretSource
 from gpu_wizard.model.setup_file import HostEntry, NodeEntry, SetupFile
 from gpu_wizard.model.spec import Spec
-
-AskSecret = Callable[[str], Awaitable[Secret | None]]
-
-
-async def passwords(
-    setup: SetupFile, ask: AskSecret, *, once: bool = False
-) -> dict[HostEntry, Given]:
-    """What has to be typed, asked before anything begins: afterwards nobody is asked. `once`: one sudo password for all.
-
-    Raises: InputError: a secret's source gives none, or there is no terminal to ask on.
-    """
-    given: dict[HostEntry, Given] = {}
-    sudo: Secret | None = None
-    for entry in (setup.control_plane, *(node.host for node in setup.nodes)):
-        if entry is None or entry in given:
-            continue
-        where = "every target" if once else entry.host
-        if not (once and given):
-            sudo = await _typed(entry.sudo, "sudo", f"sudo password on {where}", ask)
-        password = await _typed(entry.password, "password", f"SSH password of {where}", ask)
-        given[entry] = Given(sudo, password)
-    return given
-
-
-async def _typed(
-    source: SecretSource | None, purpose: str, words: str, ask: AskSecret
-) -> Secret | None:
-    known = secret_of(source, purpose)
-    return await ask(words) if known is None and source and source.kind == "prompt" else known
-
-
-async def _nobody(_purpose: str) -> None:
-    """Nobody is asked while nodes are looked at."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +35,7 @@ class Reach:
         bound_seconds: float = BOUND_SECONDS,
     ) -> None:
         """`edges`: readers alone; `given`: passwords that were typed; `bound_seconds`: see `engine/shared.py`."""
-        self._setup, self._edges, self._given = setup, replace(edges, ask=_nobody), given
+        self._setup, self._edges, self._given = setup, replace(edges, ask=nobody), given
         self._bound = bound_seconds
         self._contacts = _Contacts(self._control_opening(), self._cluster_opening())
         control, cluster = self._contacts.control_plane, self._contacts.cluster

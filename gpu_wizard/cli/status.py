@@ -12,7 +12,8 @@ from gpu_wizard import __version__
 from gpu_wizard.cli.edges import READERS
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import prompt
-from gpu_wizard.cli.reach import Reach, passwords
+from gpu_wizard.cli.passwords import passwords
+from gpu_wizard.cli.reach import Reach
 from gpu_wizard.engine.fleet import Fleet, NodeSeen
 from gpu_wizard.engine.shared import BOUND_SECONDS
 from gpu_wizard.faces.status import StatusFace
@@ -102,7 +103,7 @@ def _usage(message: str) -> InputError:
 
 
 async def _look(setup: SetupFile, arguments: argparse.Namespace) -> tuple[NodeSeen, ...]:
-    given = await passwords(setup, prompt, once=arguments.ask_sudo)
+    given = await passwords(setup, prompt, READERS, once=arguments.ask_sudo)
     reach = Reach(setup, READERS, given, min(BOUND_SECONDS, arguments.timeout / 4))
     face = StatusFace(sys.stdout, arguments.lang, [node.name for node in setup.nodes], setup.path)
     try:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Given
 from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cli.keyring import prompt
-from gpu_wizard.cli.reach import Reach, passwords
+from gpu_wizard.cli.passwords import nobody, passwords
+from gpu_wizard.cli.reach import Reach
 from gpu_wizard.engine.fleet import Arrived, Fleet, NodeSeen
 from gpu_wizard.engine.gpu_watch import CardSource, GpuWatch, Watched
 from gpu_wizard.engine.shared import BOUND_SECONDS
@@ -50,7 +51,7 @@ def watch(
 async def _watch(
     setup: SetupFile, arguments: argparse.Namespace, make: Callable[[Eyes], WatchApp]
 ) -> tuple[NodeSeen, ...]:
-    given = await passwords(setup, prompt, once=arguments.ask_sudo)
+    given = await passwords(setup, prompt, READERS, once=arguments.ask_sudo)
     async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
         await outlook.reach.begin()
         app = make(Eyes(outlook.look, outlook.telemetry))
@@ -101,7 +102,7 @@ class _Cards:
 
     async def watch(self, every_seconds: float) -> AsyncGenerator[Watched, None]:
         """See `CardSource.watch`."""
-        edges = replace(READERS, ask=_nobody)
+        edges = replace(READERS, ask=nobody)
         machine = await connect_machine(self._entry, edges, self._given)
         try:
             watch = GpuWatch(machine.source, machine.host, self._cluster)
@@ -110,7 +111,3 @@ class _Cards:
                     yield watched
         finally:
             await machine.host.close()
-
-
-async def _nobody(_purpose: str) -> None:
-    """Nobody is asked while a screen is shown: what had to be typed was asked before."""

@@ -28,7 +28,7 @@ from gpu_wizard.model.events import (
     StepQuiet,
     StepStarted,
 )
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import RememberedSecrets, Secret
 from gpu_wizard.model.stage import Question
 
 Choice = tuple[str, str]
@@ -44,8 +44,8 @@ class Source(Protocol):
     async def line(self) -> str:
         """The next line with its end; "" at the end of the input. Can be called off."""
 
-    async def secret(self, purpose: str) -> Secret | None:
-        """A password, not shown where it is typed; None where nothing was given."""
+    async def secret(self, purpose: str, refused: int = 0, /) -> Secret | None:
+        """A password, not shown where it is typed; see `AskSecret`."""
 
 
 class Terminal:
@@ -93,11 +93,11 @@ class Terminal:
                 return choices[int(number) - 1][0]
             self.say(self.words("plain.number", all=len(choices)))
 
-    async def secret(self, purpose: str) -> Secret | None:
+    async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
         """A password; None where nothing was typed."""
         if not self._source.isatty():
             self.say(f"{purpose}:")
-        return await self._source.secret(purpose)
+        return await self._source.secret(purpose, refused)
 
 
 class PlainFace:
@@ -108,6 +108,7 @@ class PlainFace:
         self.terminal, self.order = terminal, order
         self.progress = Progress()
         self.skipped: set[str] = set()
+        self._given = RememberedSecrets(terminal.secret)
         self.choices: dict[str, str] = {}
         self.looking = False
         self._stopping = False
@@ -289,9 +290,6 @@ class PlainFace:
         choices = (("trust", words("trust.yes")), ("refuse", words("trust.no")))
         return await self.terminal.choose(choices, "refuse") == "trust"
 
-    def forget_tries(self) -> None:
-        """Nothing is kept between connections."""
-
-    async def secret(self, purpose: str) -> Secret | None:
-        """A password."""
-        return await self.terminal.secret(purpose)
+    async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
+        """A password, kept for the next connection."""
+        return await self._given(purpose, refused)

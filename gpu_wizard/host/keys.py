@@ -9,8 +9,8 @@ from pathlib import Path
 
 import asyncssh
 
-from gpu_wizard.host.sudo import AskPassword
 from gpu_wizard.model.errors import InputError, Where
+from gpu_wizard.model.secret import AskSecret
 
 PASSPHRASE_TRIES = 3
 _DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
@@ -21,7 +21,7 @@ def readable(files: Iterable[Path]) -> list[str]:
     return [str(file) for file in files if not _is_locked(file)]
 
 
-async def unlock(configured: Sequence[object], ask: AskPassword) -> list[asyncssh.SSHKey]:
+async def unlock(configured: Sequence[object], ask: AskSecret) -> list[asyncssh.SSHKey]:
     """The keys among these files, or among SSH's default ones, whose passphrase a person gives."""
     files = dict.fromkeys(map(_path, configured or _DEFAULT_FILES))
     keys: list[asyncssh.SSHKey] = []
@@ -36,9 +36,9 @@ def _path(name: object) -> Path:
     return Path(str(name)).expanduser()
 
 
-async def _opened(file: Path, ask: AskPassword) -> asyncssh.SSHKey | None:
-    for _ in range(PASSPHRASE_TRIES):
-        passphrase = await ask(f"Passphrase of {file}")
+async def _opened(file: Path, ask: AskSecret) -> asyncssh.SSHKey | None:
+    for refused in range(PASSPHRASE_TRIES):
+        passphrase = await ask(f"Passphrase of {file}", refused)
         if passphrase is None:
             return None
         try:

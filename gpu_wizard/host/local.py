@@ -11,10 +11,10 @@ from asyncio.subprocess import PIPE
 from gpu_wizard.host.lines import Secrets
 from gpu_wizard.host.process import CHUNK_BYTES, Process
 from gpu_wizard.host.shell import ShellHost, ShellReader
-from gpu_wizard.host.sudo import AskPassword, Sudo
+from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.errors import UnreachableError, Where
 from gpu_wizard.model.line import Stream
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import AskSecret, Secret
 
 NAME = "local"
 REAP_SECONDS = 1.0
@@ -103,22 +103,20 @@ class LocalHost(LocalReader, ShellHost):
 
 
 def local_reader(
-    sudo_password: Secret | None = None, ask_password: AskPassword | None = None
+    sudo_password: Secret | None = None, ask_password: AskSecret | None = None
 ) -> LocalReader:
     """This machine, to ask alone. The password is for sudo; None: asked for where sudo wants one."""
     return LocalReader(*_parts(sudo_password, ask_password))
 
 
 def local_host(
-    sudo_password: Secret | None = None, ask_password: AskPassword | None = None
+    sudo_password: Secret | None = None, ask_password: AskSecret | None = None
 ) -> LocalHost:
     """This machine, to ask and to change. Arguments as `local_reader`."""
     return LocalHost(*_parts(sudo_password, ask_password))
 
 
-def _parts(
-    password: Secret | None, ask: AskPassword | None
-) -> tuple[LocalTransport, Sudo, Secrets]:
+def _parts(password: Secret | None, ask: AskSecret | None) -> tuple[LocalTransport, Sudo, Secrets]:
     known = Secrets()
     if password is not None:
         known.add(password)

@@ -145,7 +145,7 @@ class _Attempts:
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = self.settings or await _settings(self.target, self.options)
         self._look_up(settings)
-        self.password, tries = self.options.password, 0
+        self.password, tries, asked = self.options.password, 0, 0
         while True:
             client = Client(self._verdict, self.password)
             try:
@@ -160,7 +160,8 @@ class _Attempts:
                 tries += 1
                 if tries == 1 and await self._unlock(settings):
                     continue
-                self.password = await self._ask_password(client, settings.username, tries)
+                self.password = await self._ask_password(client, settings.username, asked)
+                asked += 1
                 if self.password is None:
                     raise self._denied(settings.username) from error
 
@@ -245,12 +246,12 @@ class _Attempts:
         self.unlocked = await unlock(configured, self.options.ask_password)
         return bool(self.unlocked)
 
-    async def _ask_password(self, client: Client, user: str, tries: int) -> Secret | None:
+    async def _ask_password(self, client: Client, user: str, refused: int) -> Secret | None:
         ask = self.options.ask_password
-        if not client.wanted_password or ask is None or tries > PASSWORD_TRIES:
+        if not client.wanted_password or ask is None or refused >= PASSWORD_TRIES:
             return None
         port = f":{self.target.port}" if self.target.port else ""
-        return await ask(f"SSH password of {user}@{self.target.host}{port}")
+        return await ask(f"SSH password of {user}@{self.target.host}{port}", refused)
 
     def _denied(self, user: str) -> AccessError:
         return AccessError(

@@ -13,23 +13,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gpu_wizard.host.lines import Secrets, clean_lines
 from gpu_wizard.host.process import Output
 from gpu_wizard.host.script import SETTINGS, START, Token
 from gpu_wizard.model.errors import AccessError, Where
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import AskSecret, Secret
 
 ROOT_SECONDS = 60.0
 """For prompt, password and mark together; PAM delays a refusal by some seconds."""
 
 TYPED_TRIES = 3
 """Passwords that a person may type. Source: sudoers(5), the default of `passwd_tries`."""
-
-AskPassword = Callable[[str], Awaitable[Secret | None]]
-"""Asks a person; its argument says what for. None: nobody answered."""
 
 
 @dataclass
@@ -42,7 +38,7 @@ class Sudo:
     host: str
     secrets: Secrets
     password: Secret | None = None
-    ask: AskPassword | None = None
+    ask: AskSecret | None = None
     refused: AccessError | None = field(default=None, init=False)
     _typed: int = field(default=0, init=False)
 
@@ -60,7 +56,7 @@ class Sudo:
             self.refused, self.password = error, None
         if self.ask is None or not (was_mistyped or is_missing):
             return False
-        self.password = await self.ask(f"sudo password on {self.host}")
+        self.password = await self.ask(f"sudo password on {self.host}", self._typed)
         if self.password is None:
             return False
         self.secrets.add(self.password)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpu_wizard.host.known_hosts import SSH_PORT, HostKey
-from gpu_wizard.host.sudo import AskPassword
 from gpu_wizard.model.errors import InputError, Where
-from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.secret import AskSecret, Secret
 
 AskTrust = Callable[[HostKey], Awaitable[bool]]
 """Whether to trust a key that is on no record; shown to a person with its fingerprint."""
@@ -76,8 +75,8 @@ class SshOptions:
     password: Secret | None = None
     sudo_password: Secret | None = None
     trust: AskTrust | None = None
-    ask_password: AskPassword | None = None
-    ask_sudo_password: AskPassword | None = None
+    ask_password: AskSecret | None = None
+    ask_sudo_password: AskSecret | None = None
     connect_seconds: float = 10.0
     secrets: tuple[Secret, ...] = field(default=())
     """Values to hide in all output, besides those used here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, Protocol
 
 SecretKind = Literal["env", "file", "prompt", "control-plane"]
 
@@ -46,3 +46,33 @@ class SecretSource:
 
     kind: SecretKind
     name: str = ""
+
+
+class AskSecret(Protocol):
+    """Asks a person for a secret."""
+
+    async def __call__(self, purpose: str, refused: int = 0, /) -> Secret | None:
+        """`purpose`: what for; `refused`: how many were given for it just now and not accepted. None: nobody answered."""
+
+
+class RememberedSecrets:
+    """Asks for the same thing once; again only where what was given was not accepted. In memory alone."""
+
+    def __init__(self, ask: AskSecret) -> None:
+        """`ask`: the person."""
+        self._ask = ask
+        self._kept: dict[str, Secret] = {}
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        """What something was given for."""
+        return tuple(self._kept)
+
+    async def __call__(self, purpose: str, refused: int = 0) -> Secret | None:
+        """See `AskSecret`."""
+        if not refused and purpose in self._kept:
+            return self._kept[purpose]
+        secret = await self._ask(purpose, refused)
+        if secret is not None:
+            self._kept[purpose] = secret
+        return secret

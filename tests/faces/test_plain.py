@@ -110,7 +110,7 @@ class Typed:
     async def line(self) -> str:
         return ""
 
-    async def secret(self, _purpose: str) -> None:
+    async def secret(self, _purpose: str, _refused: int = 0) -> None:
         return None
 
 

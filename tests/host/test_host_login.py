@@ -175,7 +175,8 @@ async def test_password_given_or_asked_for(sshd: Sshd, make_user: MakeUser, tmp_
     assert await works(await connect(sshd.target(user), given))
     prompts: list[str] = []
 
-    async def person(prompt: str) -> Secret:
+    async def person(prompt: str, refused: int = 0) -> Secret:
+        assert refused == len(prompts)
         prompts.append(prompt)
         return Secret(b"wrong" if len(prompts) == 1 else b"canary-Login-1")
 
@@ -195,7 +196,8 @@ async def test_a_key_with_a_passphrase(sshd: Sshd, tmp_path: Path) -> None:
     answers = [Secret(b"wrong"), Secret(b"canary-Phrase")]
     prompts: list[str] = []
 
-    async def person(prompt: str) -> Secret:
+    async def person(prompt: str, refused: int = 0) -> Secret:
+        assert refused == len(prompts)
         prompts.append(prompt)
         return answers[len(prompts) - 1]
 

@@ -71,7 +71,8 @@ async def test_a_missing_password_is_asked_for_once(sshd: Sshd, make_user: MakeU
     user = make_user(RIGHT, WITH_PASSWORD)
     prompts: list[str] = []
 
-    async def person(prompt: str) -> Secret:
+    async def person(prompt: str, refused: int = 0) -> Secret:
+        assert refused == 0
         prompts.append(prompt)
         return Secret(RIGHT.encode())
 
@@ -88,14 +89,16 @@ async def test_a_mistyped_password_is_asked_for_again(
     sshd: Sshd, make_user: MakeUser, typed: list[str], ends: str
 ) -> None:
     user = make_user(RIGHT, WITH_PASSWORD)
-    left = list(typed)
+    left, told = list(typed), list[int]()
 
-    async def person(_prompt: str) -> Secret:
+    async def person(_prompt: str, refused: int = 0) -> Secret:
+        told.append(refused)
         return Secret(left.pop(0).encode())
 
     host = await connect(sshd.target(user), sshd.options(ask_sudo_password=person))
     answers = await host.ask(WHO)
     await host.close()
+    assert told == list(range(3 if ends else 2))
     if ends:
         assert codes(answers) == ["", f"sudo-{ends}", f"sudo-{ends}"]
         assert len(left) == 1

@@ -20,7 +20,7 @@ from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
 from gpu_wizard.model.errors import WizardError
-from gpu_wizard.model.secret import Secret, SecretSource
+from gpu_wizard.model.secret import RememberedSecrets, Secret, SecretSource
 from gpu_wizard.model.setup_file import HostEntry, SetupFile
 
 if TYPE_CHECKING:
@@ -161,12 +161,7 @@ class ScreenAsker:
     def __init__(self, app: WizardApp) -> None:
         """`app`: whose screen the dialogs are shown on."""
         self._app = app
-        self._kept: dict[str, Secret] = {}
-        self._tries: dict[str, int] = {}
-
-    def forget_tries(self) -> None:
-        """Another run: what was accepted before is given again without asking."""
-        self._tries.clear()
+        self._given = RememberedSecrets(self._ask)
 
     def recorded(self, setup: SetupFile) -> SetupFile:
         """The same, with a prompt named as the source of each password that was asked for."""
@@ -180,7 +175,7 @@ class ScreenAsker:
     def _prompted(self, host: HostEntry) -> HostEntry:
         bare = re.sub(r"^.*@|:\d+$", "", host.host)
         prompt = SecretSource("prompt")
-        for purpose in self._kept:
+        for purpose in self._given.purposes:
             if not purpose.endswith(host.host) and not purpose.endswith(bare):
                 continue
             if purpose.startswith("sudo") and host.sudo is None:
@@ -195,20 +190,17 @@ class ScreenAsker:
 
         return await ask(self._app, questions.host_key(self._app.ui, key)) == "trust"
 
-    async def secret(self, purpose: str) -> Secret | None:
+    async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
         """A password, kept for the next run; asked again where it was not accepted."""
-        tries = self._tries.get(purpose, 0)
-        self._tries[purpose] = tries + 1
-        if tries == 0 and purpose in self._kept:
-            return self._kept[purpose]
-        dialog = self._entry(purpose, tries)
+        return await self._given(purpose, refused)
+
+    async def _ask(self, purpose: str, refused: int = 0) -> Secret | None:
+        dialog = self._entry(purpose, refused)
         if await ask(self._app, dialog) != "ok" or not dialog.typed:
             return None
-        secret = Secret(dialog.typed.encode())
-        self._kept[purpose] = secret
-        return secret
+        return Secret(dialog.typed.encode())
 
-    def _entry(self, purpose: str, tries: int) -> EntryDialog:
+    def _entry(self, purpose: str, refused: int) -> EntryDialog:
         ui = self._app.ui
         found = _PURPOSE.fullmatch(purpose)
         kind = _KINDS[found["what"]] if found else "login"
@@ -216,7 +208,7 @@ class ScreenAsker:
 
         def say() -> Said:
             words = ui.words
-            again = [words("password.again", n=tries)] if tries else []
+            again = [words("password.again", n=refused)] if refused else []
             actions = [
                 Action("ok", words("button.ok"), "primary"),
                 Action("cancel", words(f"password.{kind}.without")),

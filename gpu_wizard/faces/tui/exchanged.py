@@ -47,11 +47,8 @@ class Asker(Protocol):
     async def trust(self, key: ShownKey) -> bool:
         """Whether to remember a key that is on no record."""
 
-    def forget_tries(self) -> None:
-        """Another connection: what was accepted before is given again without asking."""
-
-    async def secret(self, purpose: str) -> Secret | None:
-        """A password; None where the person has none to give."""
+    async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
+        """A password, asked for once; see `AskSecret`."""
 
 
 @dataclass(frozen=True)

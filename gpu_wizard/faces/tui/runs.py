@@ -50,7 +50,6 @@ class Runs:
         ui.notice = ("", "")
         ui.control.stopping = False
         ui.follow = ui.follow or not wanted.plan
-        self._app.asker.forget_tries()
         self._request = RunRequest(ui.setup, wanted.stages, wanted.plan, wanted.prove)
         work = self._carry_out(self._request)
         self._worker = self._app.run_worker(work, group="run", exit_on_error=True)

@@ -69,8 +69,8 @@ def daemon_set(app: WizardApp) -> Awaitable[object]:
 
 async def again(app: WizardApp) -> None:
     """The first password was not accepted."""
-    for _ in range(2):
-        await app.asker.secret("sudo password on gpu-node-1")
+    for refused in range(2):
+        await app.asker.secret("sudo password on gpu-node-1", refused)
 
 
 DIALOGS: Mapping[str, tuple[Callable[[WizardApp], Awaitable[object]], str]] = {

@@ -26,7 +26,6 @@ async def host(screen: StartScreen, name: str, target: str) -> None:
     asker: Asker = screen.app.asker  # type: ignore[attr-defined]  # our own app
     await screen.paint()
     field, ui = screen.fields[name], screen.ui
-    asker.forget_tries()
     try:
         field.tested = await ui.services.test(HostEntry(target), asker)
     except WizardError as error:
