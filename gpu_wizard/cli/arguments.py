@@ -7,19 +7,21 @@ from collections.abc import Sequence
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.exits import TEXT
+from gpu_wizard.cli.spoken import Parser, spoken
 from gpu_wizard.cli.status_arguments import Commands, seconds, status_command
 from gpu_wizard.cli.together import inherit
 
 _ABOUT = """\
-Takes a machine with an NVIDIA card to a proven nvidia.com/gpu in a K3s cluster: eight stages, each looked at,
-explained, done over SSH and looked at again, and a proof by a real pod.
+Takes a machine with an NVIDIA card to a proven nvidia.com/gpu in a K3s
+cluster: eight stages, each looked at, explained, done over SSH and looked at
+again, and a proof by a real pod.
 """
 _EPILOG = f"""\
 try it without root, cluster or card:
   gpu-wizard demo --auto
 
 {TEXT}
-secrets are never written down; a setup file names where one comes from. Variables:
+secrets are never written down; a setup file names where one comes from:
   GPU_WIZARD_SUDO_PASSWORD  GPU_WIZARD_SSH_PASSWORD  GPU_WIZARD_TOKEN
 """
 
@@ -29,7 +31,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     `words`: what was typed. A command that begins it is built alone: building all takes longer than most of them.
     """
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="gpu-wizard",
         description=_ABOUT,
         epilog=_EPILOG,
@@ -45,7 +47,7 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     for name in [name for name in _COMMANDS if name in words[:1]] or _COMMANDS:
         _COMMANDS[name](commands)
     inherit(top)
-    return top
+    return spoken(top, words)
 
 
 def _run_options(to: argparse.ArgumentParser) -> None:
@@ -81,6 +83,9 @@ def _init(commands: Commands) -> None:
     )
     init.add_argument(
         "--nodes", metavar="A,B,C", default="", help="several GPU machines behind one VIP"
+    )
+    init.add_argument(
+        "--lang", choices=("en", "ru"), default="en", help="language of the texts (default: en)"
     )
 
 

@@ -124,11 +124,13 @@ def _init(arguments: argparse.Namespace) -> Exit:
 
     from gpu_wizard.cli.starter import checked_names, starter
     from gpu_wizard.journal.recording import write_new
+    from gpu_wizard.knowledge.translated import translated
 
     path = Path(arguments.file)
     nodes = [name.strip() for name in arguments.nodes.split(",") if name.strip()] or ["gpu-node-1"]
     write_new(path, starter(path.name, checked_names(nodes)))
-    print(f"Written: {path}. Edit it, then: gpu-wizard --auto {path} --plan")
+    said = f"Written: {path}. Edit it, then: gpu-wizard --auto {path} --plan"
+    print(translated(said, arguments.lang))
     return Exit.DONE
 
 

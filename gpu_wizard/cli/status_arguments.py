@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    from gpu_wizard.cli.spoken import Parser
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 _STATUS = """\
-Shows for each node the eight stages, the evidence of the proof (no test pod is made), versions and cards. What can't
-be seen without sudo, without a cluster or with a view-only account is unknown, with the reason.
+Shows for each node the eight stages, the evidence of the proof (no test pod
+is made), versions and cards. What can't be seen without sudo, without a
+cluster or with a view-only account is unknown, with the reason.
 """
 _STATUS_ENDS = """\
 exit status:
@@ -18,8 +22,11 @@ exit status:
   1    something could not be looked at (3 wins over 1)
   2    bad usage, or a bad file
 
---json: {"version", "nodes": [{"node", "kubernetes_node", "state", "error", "stages": [{"stage", "state", "code",
-"text", "next", "found", ...}], "versions": {...}, "gpus": [...], "allocatable", "gpu_pods", "plugin", "owners"}]}
+as JSON (--json):
+  {"version", "nodes": [{"node", "kubernetes_node", "state", "error",
+  "stages": [{"stage", "state", "code", "text", "next", "found", ...}],
+  "versions": {...}, "gpus": [...], "allocatable", "gpu_pods", "plugin",
+  "owners"}]}
 A newer minor version adds keys; ignore those that you don't know.
 """
 

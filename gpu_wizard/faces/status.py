@@ -74,7 +74,7 @@ class StatusFace:
         also = seen.kubernetes_node if seen.kubernetes_node != seen.node else ""
         yield f"{seen.node}{f' ({also})' if also else ''}  {self._mark(seen.state)}"
         if seen.error is not None:
-            yield f"  {seen.error}"
+            yield f"  {wording.error_text(seen.error, self._language)}"
             advice = error_next(seen.error, seen.stages[0].assessment, self._language)
             yield from (f"  → {line}" for line in advice.splitlines())
             return

@@ -9,6 +9,7 @@ from gpu_wizard.faces.printable import printable as printable
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.knowledge.diagnosis.ranking import Finding
 from gpu_wizard.knowledge.texts import Language, next_step, sentence
+from gpu_wizard.knowledge.translated import translated
 from gpu_wizard.model.action import (
     Action,
     ApplyObject,
@@ -157,18 +158,21 @@ def error_lines(error: WizardError, language: Language) -> list[str]:
 
 
 def error_text(error: WizardError, language: Language) -> str:
-    """What happened and where. An error's own words are English; its code has a text in the other language."""
+    """What happened and where. An error's own words are English; in the other language its code has a text, or they have."""
     text = sentence("reason", error.code, error.params, language)
     if language == "en" or text == error.code or _UNFILLED.search(text):
-        return str(error)
-    return f"{text} ({error.where})" if str(error.where) else text
+        text = translated(error.message, language)
+    where = ", ".join(translated(part, language) for part in error.where.parts())
+    return f"{text} ({where})" if where else text
 
 
 def error_advice(error: WizardError, language: Language) -> str:
     """What a person does next about an error; "" where nothing is said."""
     known = next_step("reason", error.code, error.params, language)
     usable = "" if _UNFILLED.search(known) else known
-    return (error.next_step or usable) if language == "en" else (usable or error.next_step)
+    if language == "en":
+        return error.next_step or usable
+    return usable or translated(error.next_step, language)
 
 
 def diagnosed(event: Diagnosed, language: Language) -> list[str]:

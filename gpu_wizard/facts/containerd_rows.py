@@ -45,7 +45,7 @@ def found_rows(situation: Situation) -> tuple[Found, ...]:
         ),
         Found("runtime.handler", (running.binary or "runc") if running else "", runtime_state),
         Found("runtime.default", info.default),
-        Found("runtime.origin", f"{situation.origin.kind} {situation.origin.path}".strip()),
+        Found("runtime.origin", situation.origin.path),
     ]
     if situation.template:
         rows.append(

@@ -21,7 +21,7 @@ class Scenario:
 SCENARIOS: dict[str, Scenario] = {
     "fresh": Scenario(
         "a K3s server, and a machine with a card and its driver, not joined yet",
-        "сервер K3s и машина с видеокартой и драйвером, ещё не в кластере",
+        "сервер K3s и машина с картой и драйвером, ещё не в кластере",
         stories.fresh,
     ),
     "done": Scenario(
@@ -31,12 +31,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "server-is-gpu-node": Scenario(
         "the K3s server itself has the card",
-        "видеокарта стоит в самом сервере K3s",
+        "карта стоит в самом сервере K3s",
         stories.server_is_gpu_node,
     ),
-    "no-driver": Scenario(
-        "the card has no driver", "для видеокарты нет драйвера", stories.no_driver
-    ),
+    "no-driver": Scenario("the card has no driver", "для карты нет драйвера", stories.no_driver),
     "driver-mismatch": Scenario(
         "the driver's libraries were upgraded, the old kernel module is still loaded",
         "библиотеки драйвера обновлены, а модуль ядра загружен старый",
@@ -80,7 +78,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "custom-template": Scenario(
         "a whole copied template hides the runtimes that K3s finds",
-        "целиком скопированный шаблон скрывает найденные K3s рантаймы",
+        "целиком скопированный шаблон скрывает runtime, найденные K3s",
         stories.custom_template,
     ),
     "helm-plugin": Scenario(
@@ -90,7 +88,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "gpu-operator": Scenario(
         "NVIDIA's GPU Operator looks after the node",
-        "узлом управляет NVIDIA GPU Operator",
+        "нодой управляет NVIDIA GPU Operator",
         stories.gpu_operator,
     ),
     "wrong-token": Scenario(
@@ -106,10 +104,10 @@ SCENARIOS: dict[str, Scenario] = {
     "api-down": Scenario("the K3s server is stopped", "сервер K3s остановлен", stories.api_down),
     "apt-locked": Scenario(
         "an automatic upgrade holds the package manager for a while",
-        "пакетный менеджер на время занят автоматическим обновлением",
+        "менеджер пакетов на время занят автоматическим обновлением",
         stories.apt_locked,
     ),
-    "two-gpus": Scenario("the machine has two cards", "в машине две видеокарты", stories.two_gpus),
+    "two-gpus": Scenario("the machine has two cards", "в машине две карты", stories.two_gpus),
     "three-nodes": Scenario(
         "three machines, of which one has a card",
         "три машины, карта в одной из них",
@@ -122,17 +120,17 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "label-differs": Scenario(
         "the node carries another value of the label nvidia.com/gpu",
-        "у узла другое значение метки nvidia.com/gpu",
+        "у ноды другое значение метки nvidia.com/gpu",
         stories.label_differs,
     ),
     "foreign-class": Scenario(
         "a RuntimeClass nvidia of somebody else has another handler",
-        "чужой RuntimeClass nvidia с другим обработчиком",
+        "чужой RuntimeClass nvidia с другим handler",
         stories.foreign_class,
     ),
     "hung-node": Scenario(
         "K3s on the node died, its Node object stays",
-        "K3s на узле умер, а объект Node остался",
+        "K3s на ноде умер, а объект Node остался",
         stories.hung_node,
     ),
 }

@@ -31,15 +31,19 @@ class Where:
     key: str = ""
 
     def __str__(self) -> str:
+        return ", ".join(self.parts())
+
+    def parts(self) -> tuple[str, ...]:
+        """What applies, each by itself: a place `file:line`, a key, a host, a command, an exit status."""
         place = ":".join(str(part) for part in (self.file, self.line) if part not in ("", None))
-        parts = [
+        parts = (
             place,
             f"key {self.key}" if self.key else "",
             f"host {self.host}" if self.host else "",
             f"command {self.command}" if self.command else "",
             f"exit status {self.status}" if self.status is not None else "",
-        ]
-        return ", ".join(part for part in parts if part)
+        )
+        return tuple(part for part in parts if part)
 
 
 @dataclass(eq=False)

@@ -161,7 +161,8 @@ def test_an_error_is_told_in_the_readers_language_with_what_to_do_next() -> None
     assert russian[0].startswith("sh: код завершения 7.")
     assert len(english) == len(russian) == 2
     bare = CommandError("command-failed", "A command ended.", where)
-    assert error_lines(bare, "ru")[0] == f"A command ended. ({where})"
+    place = "хост gpu1, команда sh -c 'set -e …', код завершения 7"
+    assert error_lines(bare, "ru")[0] == f"A command ended. ({place})"
     unknown = CommandError("no-such-code", "Odd.", next_step="Look.")
     assert error_lines(unknown, "ru") == ["Odd.", "  Look."]
 

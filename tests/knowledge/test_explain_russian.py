@@ -132,8 +132,8 @@ def test_every_sentence_has_a_russian_word() -> None:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences of a text, code left out; what is nothing but code or a name is none."""
-    parts = re.split(r"(?<=[.!?])\s+(?=[А-ЯЁA-Z«`])|\n", text)
+    """Sentences of a text, code left out, as an indented line is; what is nothing but code or a name is none."""
+    parts = re.split(r"(?<=[.!?])\s+(?=[А-ЯЁA-Z«`])|\n", re.sub(r"(?m)^ +.*", "", text))
     bare = [CODE.sub("", part) for part in parts]
     return [part for part in bare if re.search(r"[A-Za-zА-Яа-яЁё]{2,}", part) and not is_name(part)]
 
