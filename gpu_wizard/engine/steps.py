@@ -33,6 +33,7 @@ from gpu_wizard.model.events import (
 )
 from gpu_wizard.model.fact import Known
 from gpu_wizard.model.line import Chunk
+from gpu_wizard.model.ports import Host
 from gpu_wizard.model.question import Command, Files, Output
 from gpu_wizard.model.stage import AnyStage
 
@@ -108,14 +109,16 @@ class StepRunner:
             )
         return first
 
-    async def reconnect(self, deadline_seconds: float = RECONNECT_SECONDS) -> None:
-        """Open the node's connection anew, and say so. Raises: UnreachableError, TrustError, AccessError."""
-        host, started = self.state.node.host, time.monotonic()
+    async def reconnect(
+        self, deadline_seconds: float = RECONNECT_SECONDS, host: Host | None = None
+    ) -> None:
+        """Open a connection anew, None: the node's own, and say so. Raises: UnreachableError, TrustError, AccessError."""
+        host, started = host or self.state.node.host, time.monotonic()
         await self.state.face.show(
             ConnectionLost(**self._place, host=host.name, deadline_seconds=deadline_seconds)
         )
         await host.reconnect(deadline_seconds)
-        while await self._is_going_down():
+        while await _is_going_down(host):
             # A machine that shuts down lets one in again until its sshd has ended.
             await host.close()
             await asyncio.sleep(self.stage.poll_seconds)
@@ -130,7 +133,7 @@ class StepRunner:
 
         Raises: as `reconnect`.
         """
-        if not await self._is_going_down():
+        if not await _is_going_down(self.state.node.host):
             return False
         await self.reconnect(REBOOT_SECONDS)
         return True
@@ -147,7 +150,7 @@ class StepRunner:
             self.lost = error
             if isinstance(step.action, ApplyObject | DeleteObject):
                 return "api-lost"
-            await self.reconnect()
+            await self.reconnect(host=self._lost_host(error))
             return "host-lost"
         except WizardError as error:
             error.lines = error.lines or tuple(self._tail)
@@ -163,13 +166,10 @@ class StepRunner:
             await self._rebooted(boot)
         return "whole"
 
-    async def _is_going_down(self) -> bool:
-        """Whether the node's host is shutting down, or is gone already."""
-        try:
-            (answer,) = await self.state.node.host.ask([SYSTEM_STATE])
-        except (UnreachableError, AccessError):
-            return True
-        return isinstance(answer, Output) and answer.text.strip() == GOING_DOWN
+    def _lost_host(self, error: UnreachableError) -> Host:
+        """Which of the two a step lost: one on the node may fetch a token from the control plane."""
+        own, control = self.state.node.host, self.state.node.control_plane
+        return control if control is not None and control.name == error.where.host else own
 
     async def _tell_token_form(self) -> None:
         """Once a token was written: its form, which tells an expired token from a mistyped one."""
@@ -249,6 +249,15 @@ class StepRunner:
         raise TimedOutError(
             "reboot-timed-out", "The host did not come back from its reboot in time."
         )
+
+
+async def _is_going_down(host: Host) -> bool:
+    """Whether a host is shutting down, or is gone already."""
+    try:
+        (answer,) = await host.ask([SYSTEM_STATE])
+    except (UnreachableError, AccessError):
+        return True
+    return isinstance(answer, Output) and answer.text.strip() == GOING_DOWN
 
 
 def _reboots(step: Step) -> bool:

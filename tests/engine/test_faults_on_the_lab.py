@@ -86,6 +86,32 @@ async def test_a_cut_connection_is_opened_again_and_the_node_is_asked(tmp_path: 
         assert len(run.face.of(ConnectionLost)) == len(run.face.of(ConnectionRestored)) >= 1
 
 
+async def test_a_control_plane_that_is_cut_off_is_the_one_that_is_called_lost(
+    tmp_path: Path,
+) -> None:
+    class Cutting(Watcher):
+        async def show(self, event: Event) -> None:
+            await super().show(event)
+            is_token = isinstance(event, StepStarted) and event.step.id == "join.token"
+            if is_token and not self.of(ConnectionLost):
+                await control.stop()
+            if isinstance(event, ConnectionLost):
+                asyncio.get_running_loop().call_later(0.3, lost.set)
+            if isinstance(event, ConnectionRestored):
+                self.request_stop()
+
+    async with lab("fresh", tmp_path) as running:
+        control, lost = running.ssh["control"], asyncio.Event()
+        work = asyncio.create_task(
+            run_on(running.directory / "setup.toml", tmp_path / "runs", face=Cutting())
+        )
+        await asyncio.wait_for(lost.wait(), 60)
+        await control.start()
+        run = await work
+    told = [*run.face.of(ConnectionLost), *run.face.of(ConnectionRestored)]
+    assert [event.host.rpartition(":")[2] for event in told] == [str(control.port)] * 2
+
+
 async def test_a_restart_that_a_reboot_refuses_is_sat_out(tmp_path: Path) -> None:
     """Source: systemd 252: while it goes down, `systemctl restart` is a destructive transaction, status 4."""
 
