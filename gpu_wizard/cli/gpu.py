@@ -8,17 +8,15 @@ import os
 import socket
 import sys
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Edges, Given
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.engine.gpu_watch import GpuWatch
 from gpu_wizard.faces.gpu import GpuJson, GpuTable
-from gpu_wizard.host.lines import Secrets
 from gpu_wizard.host.local import local_reader
-from gpu_wizard.host.ssh import SshReader, SshTransport
-from gpu_wizard.host.sudo import Sudo
+from gpu_wizard.host.ssh import Open, connect_sampled
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.model.errors import InputError
 from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
@@ -54,20 +52,21 @@ def gpu(arguments: argparse.Namespace) -> Exit:
 async def connect_machine(
     entry: HostEntry, edges: Edges[HostReader, ClusterReader], given: Given = NOTHING_GIVEN
 ) -> Machine:
-    """One connection that carries questions and samples. Raises: UnreachableError, TrustError, AccessError."""
+    """One connection that carries questions and samples. Nobody is asked for sudo's password in the midst of these.
+
+    Raises: UnreachableError, TrustError, AccessError.
+    """
     if entry.host == LOCAL:
-        return Machine(local_reader(given.sudo, edges.ask), LocalTelemetry())
-    made: list[SshTransport] = []
+        return Machine(local_reader(given.sudo), LocalTelemetry())
+    openings: list[Open] = []
 
     async def remote(target: SshTarget, options: SshOptions) -> HostReader:
-        transport = SshTransport(target, options)
-        await transport.connect()
-        made.append(transport)
-        known = Secrets()
-        return SshReader(transport, Sudo(str(target), known, options.sudo_password), known)
+        reader, opening = await connect_sampled(target, replace(options, ask_sudo_password=None))
+        openings.append(opening)
+        return reader
 
     host = await Edges(remote, _no_local, edges.cluster, edges.trust, edges.ask).host(entry, given)
-    return Machine(host, RemoteTelemetry(made[0].open))
+    return Machine(host, RemoteTelemetry(openings[0]))
 
 
 def _no_local(_sudo: Secret | None, _ask: object) -> HostReader:

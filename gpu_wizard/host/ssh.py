@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,6 +29,8 @@ WINDOW_BYTES = 1 << 20
 with it, and 70 MB with a window of 4 MB (asyncssh 2.24)."""
 
 _LOST = (OSError, asyncssh.DisconnectError)
+Open = Callable[[str], Awaitable[Process]]
+"""Starts a shell command. Raises: as `Transport.open`."""
 
 
 class SshProcess:
@@ -193,6 +195,13 @@ async def connect_reader(target: SshTarget, options: SshOptions) -> SshReader:
     transport, sudo, known = _parts(target, options)
     await transport.connect()
     return SshReader(transport, sudo, known)
+
+
+async def connect_sampled(target: SshTarget, options: SshOptions) -> tuple[SshReader, Open]:
+    """The same, with what starts a sampler on that connection. Raises: as `connect_reader`."""
+    transport, sudo, known = _parts(target, options)
+    await transport.connect()
+    return SshReader(transport, sudo, known), transport.open
 
 
 async def connect(target: SshTarget, options: SshOptions) -> SshHost:

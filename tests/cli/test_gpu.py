@@ -8,12 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
 import pytest
 
+from gpu_wizard.cli.edges import READERS
+from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.lab.serve import LabThread
+from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.question import Command
+from gpu_wizard.model.secret import Secret
+from gpu_wizard.model.setup_file import HostEntry
 from tests.cli.terminal import Terminal
 from tests.cli.test_status_command import LOADED
 
@@ -69,7 +76,7 @@ def test_a_terminal_shows_the_panels_and_q_ends_them(home: Path) -> None:
     shown = terminal.until("NVIDIA RTX A6000")
     assert "gpu-wizard  gpu1  GPU" in shown
     assert "read-only" in shown
-    terminal.until("It can't tell")
+    terminal.until("can't tell: processes")
     assert terminal.end() == 0
 
 
@@ -77,7 +84,7 @@ def test_a_terminal_shows_the_panels_and_q_ends_them(home: Path) -> None:
 def test_a_terminal_prints_the_table_where_that_is_asked_for(home: Path, option: str) -> None:
     arguments = ["gpu", "gpu1", option, *(["--count", "1"] if option == "--plain" else [])]
     terminal = Terminal(arguments, {"HOME": str(home)})
-    shown = terminal.until("It can't tell")
+    shown = terminal.until("can't tell: processes")
     assert "read-only" not in shown
     terminal.child.expect(pexpect.EOF)
     terminal.child.close()
@@ -114,6 +121,23 @@ def test_bad_usage_is_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -
     status, out, err = ran(tmp_path, "gpu1", *arguments)
     assert (status, out) == (2, "")
     assert said in err
+
+
+async def test_nobody_is_asked_for_a_password_while_cards_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, does in (("id", "echo 1000"), ("sudo", "echo a password is required >&2; exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    async def asked(_purpose: str) -> Secret | None:
+        raise AssertionError("a prompt over the panels")
+
+    machine = await connect_machine(HostEntry("local"), replace(READERS, ask=asked))
+    (answer,) = await machine.host.ask([Command(("true",), root=True)])
+    assert isinstance(answer, Unknown)
+    assert answer.code == "sudo-password-needed"
 
 
 def test_an_unknown_machine_is_1_and_names_it(home: Path) -> None:
