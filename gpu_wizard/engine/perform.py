@@ -34,7 +34,7 @@ from gpu_wizard.model.errors import (
     WizardError,
 )
 from gpu_wizard.model.line import Chunk
-from gpu_wizard.model.ports import Cluster, Heard, Host, Journal, Node
+from gpu_wizard.model.ports import Cluster, Heard, Host, Journal, Node, PreImage
 from gpu_wizard.model.question import Command, Output, Place
 from gpu_wizard.model.secret import Secret
 
@@ -167,17 +167,21 @@ class Performer:
             self.token_form = token_form(content)
         undo = step.undo + self._token_undo(put.content, content)
         self.journal.prepared(entry, undo, {"path": put.path})
+        inverse = undo
+
+        def kept(image: PreImage) -> None:
+            nonlocal inverse
+            inverse = (RestoreFile(put.path, image.backup, image.written_sha256, put.on), *undo)
+            self.journal.prepared(entry, inverse, {"path": put.path, "backup": image.backup})
+
         try:
             _check(put.content, content, host.name)
-            image = await host.put(put.path, content, put.mode, self.run_id)
+            image = await host.put(put.path, content, put.mode, self.run_id, kept)
         except WizardError:
             # What was made for this file, such as a token, is of no use without it.
             with contextlib.suppress(WizardError):
                 await self.take_back(step, Performed(inverse=undo), _unheard)
             raise
-        restore = RestoreFile(put.path, image.backup, image.written_sha256, put.on)
-        inverse = (restore, *undo) if image.changed else undo
-        self.journal.prepared(entry, inverse, {"path": put.path, "backup": image.backup})
         return Performed(changed=image.changed and step.change, inverse=inverse)
 
     async def _content(self, put: PutFile) -> bytes | Secret | None:

@@ -13,7 +13,7 @@ from gpu_wizard.host.survey import Survey
 from gpu_wizard.host.writing import Writing
 from gpu_wizard.model.action import RestoreFile, Run
 from gpu_wizard.model.errors import AccessError, UnreachableError, Where
-from gpu_wizard.model.ports import Heard, PreImage
+from gpu_wizard.model.ports import Heard, Kept, PreImage
 from gpu_wizard.model.question import HostAnswer, HostAsk
 from gpu_wizard.model.secret import Secret
 
@@ -72,12 +72,17 @@ class ShellHost(ShellReader):
         return await Running(self._transport, self._sudo, self._secrets).capture(run)
 
     async def put(
-        self, path: str, content: bytes | Secret | None, mode: int, run_id: str
+        self,
+        path: str,
+        content: bytes | Secret | None,
+        mode: int,
+        run_id: str,
+        kept: Kept | None = None,
     ) -> PreImage:
         """Write a root-owned file (None removes it); see `Host.put`."""
         if isinstance(content, Secret):
             self._secrets.add(content)
-        return await self._writing().put(path, content, mode, run_id)
+        return await self._writing().put(path, content, mode, run_id, kept)
 
     async def restore(self, restore: RestoreFile) -> None:
         """Put a file back as it was; see `Host.restore`."""

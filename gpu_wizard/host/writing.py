@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shlex
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from gpu_wizard.host.entry import PIECE_BYTES, enter
@@ -14,7 +16,7 @@ from gpu_wizard.host.process import Output, Transport
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.action import RestoreFile
 from gpu_wizard.model.errors import CommandError, ConflictError, UnreachableError, Where
-from gpu_wizard.model.ports import PreImage
+from gpu_wizard.model.ports import Kept, PreImage
 from gpu_wizard.model.secret import Secret
 
 BACKUP_ROOT = "/var/lib/gpu-wizard/backup"
@@ -62,6 +64,7 @@ chown "$owner" "$t"
 chmod "$mode" "$t"
 replace
 }
+ready() { echo "ready $kept"; }
 replace() {
 flush "$t"
 mv -f "$t" "$p"
@@ -104,7 +107,12 @@ class Writing:
         self._secrets = known
 
     async def put(
-        self, path: str, content: bytes | Secret | None, mode: int, run_id: str
+        self,
+        path: str,
+        content: bytes | Secret | None,
+        mode: int,
+        run_id: str,
+        kept: Kept | None = None,
     ) -> PreImage:
         """See `Host.put`."""
         data = content.reveal() if isinstance(content, Secret) else content
@@ -113,12 +121,18 @@ class Writing:
         names = {"p": path, "b": f"{BACKUP_ROOT}/{run_id}", "mode": f"{mode:o}", "owner": "0:0"}
         names["want"] = wanted
         if data is None:
-            calls: Iterable[str] = ("needed", "keep", "gone", "done_with")
+            calls: Iterable[str] = ("needed", "keep", "ready")
+            last = "gone"
         else:
             names["size"] = str(len(data))
-            calls = chain(("needed", "keep", "temporary"), _pieces(data), ("finish", "done_with"))
-        script = _script(names, calls)
-        said = await self._perform(script, path)
+            calls = chain(("needed", "keep", "temporary"), _pieces(data), ("ready",))
+            last = "finish"
+
+        def ready(backup: str) -> None:
+            if kept is not None:
+                kept(PreImage(backup, written))
+
+        said = await self._perform(_script(names, calls), path, _Rest((last, "done_with"), ready))
         if said == "same":
             return PreImage("", written, changed=False)
         return PreImage(said.removeprefix("done").strip(), written)
@@ -142,14 +156,13 @@ class Writing:
                 params={"file": restore.path, "backup": restore.backup},
             )
 
-    async def _perform(self, script: Iterable[str], path: str) -> str:
+    async def _perform(self, script: Iterable[str], path: str, rest: _Rest | None = None) -> str:
         """Run a script as root; what it says last. Raises: CommandError: it failed and took all back."""
         output = await enter(self._transport, self._sudo, root=True)
         try:
-            for piece in script:
-                if output.ended:
-                    break
-                await output.process.write(piece.encode())
+            await _send(output, script)
+            if rest is not None:
+                await rest.send(output)
             output.process.end_input()
             await _finished(output)
             status = await output.status()
@@ -177,6 +190,43 @@ class Writing:
 
     def _where(self, path: str, status: int | None = None) -> Where:
         return Where(host=self._transport.name, file=path, status=status)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """The calls that change something, sent once the script has said `ready BACKUP` and that was told."""
+
+    calls: tuple[str, ...]
+    told: Callable[[str], None]
+
+    async def send(self, output: Output) -> None:
+        """Raises: what `told` does, once the script has taken all back."""
+        said = await _first_line(output)
+        if not said.startswith("ready"):
+            return
+        try:
+            self.told(said.removeprefix("ready").strip())
+        except BaseException:
+            output.process.end_input()
+            with contextlib.suppress(TimeoutError):
+                await _finished(output)
+            raise
+        await _send(output, (f"{call}\n" for call in self.calls))
+
+
+async def _send(output: Output, script: Iterable[str]) -> None:
+    for piece in script:
+        if output.ended:
+            break
+        await output.process.write(piece.encode())
+
+
+async def _first_line(output: Output) -> str:
+    """What it says first; "" where it ends without a word. Raises: TimeoutError."""
+    while b"\n" not in output.held["out"] and not output.ended:
+        if not await output.more(SCRIPT_SECONDS):
+            raise TimeoutError
+    return bytes(output.held["out"]).decode(errors="replace").partition("\n")[0]
 
 
 def _script(names: Mapping[str, str], calls: Iterable[str]) -> Iterator[str]:

@@ -53,6 +53,10 @@ class PreImage:
     changed: bool = True
 
 
+Kept = Callable[[PreImage], None]
+"""Told how a file is taken back, before anything is changed; what it raises leaves the file as it is."""
+
+
 class Host(HostReader, Protocol):
     """A machine that can be changed. Every method raises the errors of `model/errors.py` alone."""
 
@@ -73,11 +77,17 @@ class Host(HostReader, Protocol):
         """
 
     async def put(
-        self, path: str, content: bytes | Secret | None, mode: int, run_id: str
+        self,
+        path: str,
+        content: bytes | Secret | None,
+        mode: int,
+        run_id: str,
+        kept: Kept | None = None,
     ) -> PreImage:
         """Write a root-owned file (None removes it) by temporary file, fsync and rename.
 
         The old file is kept below `/var/lib/gpu-wizard/backup/RUN/`. Content travels on standard input.
+        `kept` is called once the old file is kept and the new one lies ready beside it; not where nothing differs.
 
         Raises: CommandError: nothing was changed (full disk, read-only file system, …); as `run`.
         """

@@ -1,8 +1,11 @@
-"""One action at a time on this machine: what is told where several things fail at once."""
+"""What stands in the journal at the moment when a file is changed."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,53 +13,64 @@ import pytest
 
 from gpu_wizard.engine.perform import Performer
 from gpu_wizard.host.local import local_host
+from gpu_wizard.host.writing import BACKUP_ROOT
 from gpu_wizard.journal.journal import FileJournal
-from gpu_wizard.model.action import PutFile, Run, SecretFrom, Step
-from gpu_wizard.model.errors import CommandError
+from gpu_wizard.model.action import Action, PutFile, RestoreFile, Step
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.ports import Node
-from tests.host.conftest import needs_root
 
-TOKEN = "K10" + "a" * 64 + "::abcdef.0123456789abcdef"
+RUN_ID = f"perform-{os.getpid()}"
 
 
-def performer(journal: FileJournal) -> Performer:
-    return Performer(Node("here", local_host()), journal, "run", "join")
+class Crash(BaseException):
+    """The program is gone."""
+
+
+class CrashingJournal(FileJournal):
+    """Its writer dies as soon as the way back is on disk."""
+
+    def prepared(self, entry: int, inverse: Sequence[Action], detail: Mapping[str, str]) -> None:
+        super().prepared(entry, inverse, detail)
+        if inverse:
+            raise Crash
 
 
 async def unheard(_chunk: Chunk) -> None:
-    """Nobody listens."""
+    """Nothing is printed."""
 
 
-def records(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+def prepared(folder: Path) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    return [each for record in records for each in record.get("inverse", [])]
 
 
-async def test_a_failure_that_can_not_be_written_down_is_told_all_the_same(tmp_path: Path) -> None:
-    journal = FileJournal(tmp_path)
-
-    async def heard(_chunk: Chunk) -> None:
-        journal.close()
-
-    step = Step("join.start", Run(("sh", "-c", "echo up; exit 3"), root=False))
-    with pytest.raises(CommandError) as caught:
-        await performer(journal).perform(step, heard)
-    assert caught.value.code == "command-failed"
-
-
-@needs_root
-async def test_a_token_whose_file_can_not_be_written_is_taken_back_and_the_file_is_told(
-    tmp_path: Path,
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are written as root")
+@pytest.mark.parametrize("crashes", [True, False])
+async def test_the_way_back_is_in_the_journal_before_the_file_is_changed(
+    tmp_path: Path, crashes: bool
 ) -> None:
-    made, journal = tmp_path / "made", FileJournal(tmp_path / "run")
-    (tmp_path / "file").touch()
-    make = Run(("sh", "-c", f"touch {made}; echo {TOKEN}"), root=False)
-    delete = ("sh", "-c", f"rm {made}; exit 3", "sh", "{id}")
-    put = PutFile(f"{tmp_path}/file/token", SecretFrom(make, undo_argv=delete), 0o600)
-    with pytest.raises(CommandError) as caught:
-        await performer(journal).perform(Step("join.token", put), unheard)
-    journal.close()
-    assert caught.value.code == "file-not-written"
-    assert not made.exists()
-    begun = [record["step"] for record in records(tmp_path / "run") if record["record"] == "begin"]
-    assert begun == ["join.token", "join.token.undo"]
+    file = tmp_path / "file"
+    file.write_text("old")
+    journal = (CrashingJournal if crashes else FileJournal)(tmp_path / "run")
+    host = local_host()
+    performer = Performer(Node("n", host), journal, RUN_ID, "runtime")
+    step = Step("runtime.drop-in", PutFile(str(file), b"new", 0o600))
+    try:
+        if crashes:
+            with pytest.raises(Crash):
+                await performer.perform(step, unheard)
+        else:
+            performed = await performer.perform(step, unheard)
+            (restore,) = performed.inverse
+            assert isinstance(restore, RestoreFile)
+        (noted,) = prepared(tmp_path / "run")
+        assert file.read_text() == ("old" if crashes else "new")
+        assert noted["path"] == str(file)
+        assert noted["backup"].startswith(f"{BACKUP_ROOT}/{RUN_ID}/")
+        if not crashes:
+            await host.restore(RestoreFile(noted["path"], noted["backup"], noted["sha256"]))
+            assert file.read_text() == "old"
+    finally:
+        journal.close()
+        await host.close()
+        shutil.rmtree(f"{BACKUP_ROOT}/{RUN_ID}", ignore_errors=True)

@@ -222,6 +222,46 @@ async def test_put_keeps_the_old_file_and_restores_it(here: ShellHost, tmp_path:
 
 
 @root_only
+@pytest.mark.parametrize("content", [b"new", None], ids=["written", "removed"])
+async def test_how_a_file_is_taken_back_is_told_before_it_is_changed(
+    here: ShellHost, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+    told: list[PreImage] = []
+
+    def kept(image: PreImage) -> None:
+        assert file.read_bytes() == b"old"
+        assert Path(image.backup).read_bytes() == b"old"
+        told.append(image)
+
+    assert await here.put(str(file), content, 0o600, RUN_ID, kept) == told[0]
+    assert (file.read_bytes() if file.exists() else None) == content
+    await here.put(str(file), content, 0o600, RUN_ID, kept)
+    assert len(told) == 1
+    await here.restore(RestoreFile(str(file), told[0].backup, told[0].written_sha256))
+    assert file.read_bytes() == b"old"
+
+
+@root_only
+@pytest.mark.parametrize("content", [b"new", None], ids=["written", "removed"])
+async def test_what_could_not_be_noted_down_is_not_done(
+    here: ShellHost, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+
+    def full(_image: PreImage) -> None:
+        raise CommandError("journal-unwritable", "No room.")
+
+    with pytest.raises(CommandError, match="No room"):
+        await here.put(str(file), content, 0o600, RUN_ID, full)
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert not list(Path(BACKUP_ROOT).glob(f"{RUN_ID}/*.file.*"))
+
+
+@root_only
 async def test_nothing_is_written_where_nothing_differs(here: ShellHost, tmp_path: Path) -> None:
     file = tmp_path / "same"
     await here.put(str(file), b"same", 0o600, RUN_ID)
