@@ -131,7 +131,7 @@ async def test_nobody_is_asked_for_a_password_while_cards_are_shown(
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    async def asked(_purpose: str) -> Secret | None:
+    async def asked(_purpose: str, _refused: int = 0) -> Secret | None:
         raise AssertionError("a prompt over the panels")
 
     machine = await connect_machine(HostEntry("local"), replace(READERS, ask=asked))
