@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import asyncssh
 
+from gpu_wizard.host.known_hosts import HostKey
 from gpu_wizard.host.lines import Secrets
 from gpu_wizard.host.login import Login, log_in
 from gpu_wizard.host.process import CHUNK_BYTES, Process
 from gpu_wizard.host.shell import ShellHost, ShellReader
 from gpu_wizard.host.ssh_errors import lost
 from gpu_wizard.host.sudo import Sudo
-from gpu_wizard.host.target import SshOptions, SshTarget
+from gpu_wizard.host.target import AskTrust, SshOptions, SshTarget
 from gpu_wizard.host.tunnel import LocalEndpoint, Tunnel
 from gpu_wizard.model.errors import UnreachableError, Where
 from gpu_wizard.model.line import Stream
@@ -31,6 +32,21 @@ with it, and 70 MB with a window of 4 MB (asyncssh 2.24)."""
 _LOST = (OSError, asyncssh.DisconnectError)
 Open = Callable[[str], Awaitable[Process]]
 """Starts a shell command. Raises: as `Transport.open`."""
+
+
+def _asked_once(trust: AskTrust | None) -> AskTrust | None:
+    """Where known_hosts is /dev/null a key that was trusted is on no record; it is good for this connection's time."""
+    if trust is None:
+        return None
+    trusted: set[tuple[str, int, str]] = set()
+
+    async def ask(shown: HostKey) -> bool:
+        key = (shown.host, shown.port, shown.key)
+        if key not in trusted and await trust(shown):
+            trusted.add(key)
+        return key in trusted
+
+    return ask
 
 
 class SshProcess:
@@ -82,7 +98,7 @@ class SshTransport:
 
     def __init__(self, target: SshTarget, options: SshOptions) -> None:
         self._target = target
-        self._options = options
+        self._options = replace(options, trust=_asked_once(options.trust))
         self._login: Login | None = None
         self._keys: Sequence[asyncssh.SSHKey] = ()
         self._connecting = asyncio.Lock()

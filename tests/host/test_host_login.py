@@ -100,6 +100,15 @@ async def test_a_trusted_key_is_remembered_as_ssh_does(
     assert len(file.read_text().splitlines()) == 2
 
 
+async def test_a_key_that_nothing_remembers_is_asked_about_once_a_connection(sshd: Sshd) -> None:
+    person = Person(trusts=True)
+    host = await connect(sshd.target(), sshd.options(known_hosts=Path("/dev/null"), trust=person))
+    assert await works(host)
+    await host.reconnect(20)
+    assert await works(host)
+    assert len(person.shown) == 1
+
+
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
 async def test_a_changed_key_gets_nothing(sshd: Sshd, tmp_path: Path, kind: str) -> None:
     """Also where the key on record is of a type that the machine no longer has."""
