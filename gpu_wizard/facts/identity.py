@@ -33,7 +33,8 @@ class OsRelease:
 class K3sConfig:
     """config.yaml and config.yaml.d merged as K3s merges them, secrets replaced by `***` on the host.
 
-    `values`: key → value. `origins`: key → file that had the last word. `broken`: files that are no YAML mapping.
+    `values`: key → value, a list's items plain values; what is nested deeper is no flag's value, and stands as "".
+    `origins`: key → file that had the last word. `broken`: files that are no YAML mapping.
     Source: K3s pkg/configfilearg: parts in alphabetical order, later wins, `key+` appends.
     """
 
@@ -94,7 +95,8 @@ def parse_k3s_config(found: FilesFound) -> Fact[K3sConfig]:
             continue
         for written, value in part.items():
             key, appends = written.removesuffix("+"), written.endswith("+")
-            values[key] = [*_list(values.get(key)), *_list(value)] if appends else value
+            given = _flag_value(value)
+            values[key] = [*_list(values.get(key)), *_list(given)] if appends else given
             origins[key] = file.path
     return Known(K3sConfig(values, origins, tuple(broken), max(file.mtime for file in found.files)))
 
@@ -109,6 +111,13 @@ def _yaml_mapping(text: str) -> dict[str, Any] | None:
     return (
         {str(key): value for key, value in document.items()} if isinstance(document, dict) else None
     )
+
+
+def _flag_value(value: Any) -> Any:
+    """A few lines of YAML aliases stand for lists without end: nobody may write such a one out."""
+    if isinstance(value, list):
+        return ["" if isinstance(item, list | dict) else item for item in value]
+    return "" if isinstance(value, dict) else value
 
 
 def _list(value: Any) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from gpu_wizard.facts.identity import Identity, parse_k3s_config, parse_os_release, resolve
 from gpu_wizard.model.fact import ABSENT, Known
 from gpu_wizard.model.question import FileFound, FilesFound
@@ -60,3 +62,17 @@ def test_os_release_values_may_be_quoted() -> None:
         "24.04",
         ("debian",),
     )
+
+
+def test_a_few_lines_that_stand_for_millions_of_words_stay_a_few() -> None:
+    levels = "abcdefghij"
+    bomb = f"a: &a [{', '.join('x' * 9)}]\n" + "".join(
+        f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise(levels)
+    )
+    config = parse_k3s_config(
+        FilesFound((file(CONFIG, f"{bomb}server: *j\nnode-name: {{a: *j}}\n"),))
+    )
+    assert isinstance(config, Known)
+    assert len(config.value.text("server")) < 100
+    assert config.value.text("node-name") == ""
+    assert config.value.values["a"] == ["x"] * 9
