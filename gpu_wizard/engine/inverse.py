@@ -14,7 +14,7 @@ def inverse_of(apply: ApplyObject, before: Mapping[str, Any] | None) -> Action:
     Fields that were not there are left out; server-side apply then removes what only we own.
     """
     if before is None:
-        return DeleteObject(apply.kind, apply.name, apply.namespace, only_ours=False)
+        return DeleteObject(apply.kind, apply.name, apply.namespace)
     manifest = _old_values(apply.manifest, before)
     named = {
         k: apply.manifest["metadata"][k]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from gpu_wizard.model.action import Plan, Step
 from gpu_wizard.model.errors import WizardError
@@ -186,6 +186,3 @@ class SetupFinished(Event):
     planned: int = 0
     folder: str = ""
     error: WizardError | None = None
-
-
-AnyEvent: TypeAlias = Event

@@ -53,9 +53,11 @@ class History:
         sums = [0.0] * columns
         counts = [0] * columns
         width = window.total_seconds() / max(1, columns)
-        for at, sample in self.samples:
+        for at, sample in reversed(self.samples):
             column = columns - 1 - int((now - at).total_seconds() / width)
-            card = _card(sample, uuid) if 0 <= column < columns else None
+            if column < 0:
+                break
+            card = _card(sample, uuid) if column < columns else None
             value = getattr(card, name) if card is not None else None
             if value is not None:
                 sums[column] += float(value)
