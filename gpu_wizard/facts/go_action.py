@@ -6,8 +6,10 @@ Source: Go 1.24 text/template (lex.go, parse.go); held to Go's own by tests/reco
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 _SPACE = " \t\r\n"
@@ -151,7 +153,7 @@ class PipeReader:
         functions: Collection[str],
         variables: list[str],
     ) -> None:
-        self._tokens, self.line = list(tokens), line
+        self._tokens, self.line = deque(tokens), line
         self._functions, self._variables = functions, variables
 
     @property
@@ -162,7 +164,7 @@ class PipeReader:
 
     def _skip(self) -> None:
         while self._tokens and self._tokens[0].kind == "space":
-            self._tokens.pop(0)
+            self._tokens.popleft()
 
     def _next_kind(self) -> str:
         self._skip()
@@ -175,7 +177,7 @@ class PipeReader:
         taken, declares = self._names(names)
         commands = [self._command(context, line)]
         while self._next_kind() == "|":
-            self._tokens.pop(0)
+            self._tokens.popleft()
             # Go lets a pipe without a command behind it pass.
             if self._next_kind() not in ("", ")"):
                 commands.append(self._command(context, line))
@@ -184,7 +186,7 @@ class PipeReader:
         return Pipe(line, taken, declares, tuple(commands))
 
     def _names(self, most: int) -> tuple[tuple[str, ...], bool]:
-        words = [token for token in self._tokens if token.kind != "space"]
+        words = list(islice((token for token in self._tokens if token.kind != "space"), 4))
         kinds = [token.kind for token in words]
         for count in (1, 2):
             shape = ["variable", *([",", "variable"] * (count - 1))]
@@ -195,7 +197,8 @@ class PipeReader:
                 names = tuple(
                     token.text for token in words[: len(shape)] if token.kind == "variable"
                 )
-                self._tokens = self._tokens[self._tokens.index(words[len(shape)]) + 1 :]
+                while self._tokens.popleft() is not words[len(shape)]:
+                    pass
                 if mark == "=":
                     self._known(names)
                 return names, mark == ":="
@@ -220,13 +223,13 @@ class PipeReader:
         return tuple(terms)
 
     def _term(self) -> Term:
-        token = self._tokens.pop(0)
+        token = self._tokens.popleft()
         inner = None
         if token.kind == "(":
             inner = self.pipe("parenthesized pipeline")
             if self._next_kind() != ")":
                 raise NoTemplate(f"{token.line}: unclosed left paren")
-            self._tokens.pop(0)
+            self._tokens.popleft()
         elif token.kind == "variable":
             self._known((token.text,))
         elif token.kind == "word" and token.text not in (*self._functions, *_CONSTANTS):
@@ -235,7 +238,7 @@ class PipeReader:
         if token.kind in _PLAIN and self._tokens and self._tokens[0].kind == "field":
             raise NoTemplate(f"{token.line}: unexpected . after term {token.text}")
         while self._tokens and self._tokens[0].kind == "field":
-            fields.append(self._tokens.pop(0).text[1:])
+            fields.append(self._tokens.popleft().text[1:])
         if self._tokens and self._tokens[0].kind not in ("space", "|", ")", ",", ":=", "="):
             raise NoTemplate(
                 f"{token.line}: bad character U+{ord(self._tokens[0].text[0]):04X} {self._tokens[0].text[0]!r}"

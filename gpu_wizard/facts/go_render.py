@@ -14,6 +14,9 @@ from gpu_wizard.facts.go_template import Block, Include, Jump, Node, Show, Text
 from gpu_wizard.facts.go_values import FUNCTIONS, Guess, Struct, Table, plain, type_name
 
 _MOST_TURNS = 10_000
+"""Bodies that one template runs through: a machine's template may be written to have no end."""
+_MOST_TEXT = 8 << 20
+"""Characters of the whole and of each value; K3s's own template makes some thousand."""
 
 
 class NotExecuted(Exception):  # noqa: N818 - K3s ends with it; here it is an answer
@@ -43,6 +46,27 @@ class _Scope:
 
 
 @dataclass
+class _Budget:
+    """What one template may cost. Each raises NotExecuted beyond it."""
+
+    turns: int = 0
+    written: int = 0
+
+    def turn(self) -> None:
+        """One more body is run through."""
+        self.turns += 1
+        if self.turns > _MOST_TURNS:
+            raise NotExecuted("1: too many turns")
+
+    def text(self, text: str) -> str:
+        """A text that is written."""
+        self.written += len(text)
+        if self.written > _MOST_TEXT:
+            raise NotExecuted("1: too much text")
+        return text
+
+
+@dataclass
 class Renderer:
     """Renders trees. `base`: the text of K3s's own template. `extends`: it was included. `guessed`: a value that is not
     known had a say.
@@ -52,15 +76,19 @@ class Renderer:
     base: str
     extends: bool = False
     guessed: bool = False
-    _turns: int = field(default=0, repr=False)
+    _budget: _Budget = field(default_factory=_Budget, repr=False)
 
     def render(self, data: Any) -> str:
         """The whole text. Raises: NotExecuted."""
         scope = _Scope(data, {"$": [data]})
-        return self._body(self.trees[""], scope)
+        try:
+            return self._body(self.trees[""], scope)
+        except RecursionError:
+            raise NotExecuted("1: exceeded maximum template depth") from None
 
     def _body(self, nodes: Sequence[Node], scope: _Scope) -> str:
         out: list[str] = []
+        self._budget.turn()
         for node in nodes:
             try:
                 out.append(self._node(node, scope))
@@ -72,10 +100,10 @@ class Renderer:
     def _node(self, node: Node, scope: _Scope) -> str:
         match node:
             case Text():
-                return node.text
+                return self._budget.text(node.text)
             case Show():
                 value = self._pipe(node.pipe, scope)
-                return "" if node.pipe.names else self._shown(value)
+                return "" if node.pipe.names else self._budget.text(self._shown(value))
             case Include():
                 return self._include(node, scope)
             case Jump():
@@ -89,16 +117,12 @@ class Renderer:
         given = self._pipe(node.pipe, scope) if node.pipe else None
         if node.name == "base":
             self.extends = True
-            self.guessed |= given is not self.data(scope)
-            return self.base
+            # What the whole template was given, where `$` still is that.
+            self.guessed |= given is not scope.variables["$"][0]
+            return self._budget.text(self.base)
         if node.name not in self.trees or not node.name:
             raise NotExecuted(f'{node.line}: template "{node.name}" not defined')
         return self._body(self.trees[node.name], _Scope(given, {"$": [given]}))
-
-    @staticmethod
-    def data(scope: _Scope) -> Any:
-        """What the whole template was given, where `$` still is that."""
-        return scope.variables["$"][0]
 
     def _choice(self, node: Block, scope: _Scope) -> str:
         inner = scope.inner(scope.dot)
@@ -123,9 +147,6 @@ class Renderer:
                 out.append(jump.text)
                 if jump.kind == "break":
                     break
-            self._turns += 1
-            if self._turns > _MOST_TURNS:
-                raise NotExecuted(f"{node.pipe.line}: too many turns")
         return "".join(out) if out else self._body(node.otherwise, outer)
 
     def _items(self, value: Any) -> list[tuple[Any, Any]]:
@@ -180,7 +201,10 @@ class Renderer:
             self.guessed = True
             return Guess()
         try:
-            return self._fields(FUNCTIONS[name](*arguments), term, line)
+            value = FUNCTIONS[name](*arguments)
+            if isinstance(value, str) and len(value) > _MOST_TEXT:
+                raise NotExecuted(f"{line}: too much text")
+            return self._fields(value, term, line)
         except (TypeError, ValueError, IndexError, AttributeError) as error:
             raise NotExecuted(f"{line}: error calling {name}: {error}") from None
 

@@ -59,7 +59,10 @@ Node: TypeAlias = Text | Show | Block | Include | Jump
 def parse(text: str, functions: Collection[str]) -> dict[str, tuple[Node, ...]]:
     """Name → tree, "" for the text itself, others by `define` and `block`. Raises: NoTemplate."""
     parser = _Parser(pieces(text), functions)
-    tree, end = parser.items(top=True)
+    try:
+        tree, end = parser.items(top=True)
+    except RecursionError:
+        raise NoTemplate("1: nested too deep") from None
     if end is not None:
         raise NoTemplate(f"{end.line}: unexpected {{{{{end.text}}}}}")
     return {"": tree, **parser.defined}

@@ -81,3 +81,27 @@ def test_a_value_that_is_not_known_counts_as_there_and_is_owned_up() -> None:
     assert rendered("{{ range .NodeConfig.X }}a{{ else }}b{{ end }}") == ("", "b", True)
     assert rendered('{{ printf "%s" .NodeConfig.X }}')[2]
     assert not rendered("{{ if .SystemdCgroup }}a{{ end }}")[2]
+
+
+_DOUBLING = "".join(
+    f'{{{{define "a{n + 1}"}}}}{{{{template "a{n}"}}}}{{{{template "a{n}"}}}}{{{{end}}}}'
+    for n in range(40)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{{define "a"}}{{template "a"}}{{end}}{{template "a"}}', "maximum template depth"),
+        ("{{if true}}" * 3000 + "{{end}}" * 3000, "nested too deep"),
+        ("{{" + "(" * 3000 + "1" + ")" * 3000 + "}}", "nested too deep"),
+        (f'{{{{define "a0"}}}}x{{{{end}}}}{_DOUBLING}{{{{template "a40"}}}}', "too many turns"),
+        ('{{$a := "xxxx"}}{{range 100}}{{$a = print $a $a}}{{end}}', "too much text"),
+        ("{{range 9000}}" + "y" * 10_000 + "{{end}}", "too much text"),
+    ],
+    ids=["itself", "blocks", "parentheses", "doubled", "value", "output"],
+)
+def test_a_template_without_an_end_is_an_answer_in_a_moment(text: str, said: str) -> None:
+    fails, words, _ = rendered(text)
+    assert fails
+    assert said in words
