@@ -8,15 +8,17 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import prompt
-from gpu_wizard.cli.tui import candidates, run, save_setup, unfinished
+from gpu_wizard.cli.tui import candidates, recent, run, save_setup, unfinished
 from gpu_wizard.cli.typed import Typed
+from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
 from gpu_wizard.faces.tui.exchanged import RunRequest
-from gpu_wizard.faces.tui.machines import Kind, Machine, setup_of
+from gpu_wizard.faces.tui.machines import Kind, Machine, nodes_named, not_left_open, setup_of
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.knowledge.guide import page
 from gpu_wizard.knowledge.texts import Language
@@ -59,6 +61,31 @@ class _StandardInput:
             return await prompt(purpose, refused)
         given = (await self._typed.line()).rstrip(b"\r\n")
         return Secret(given) if given else None
+
+
+def _end_lines(node: NodeProgress, words: Words) -> list[str]:
+    """What a node has at the end, and what was not done."""
+    left = [words(f"title.{stage}") for stage in ORDER if node.stage(stage).state != "done"]
+    done, changes = len(ORDER) - len(left), words.count("plan.changes", len(node.done))
+    first = f"{node.name}: {words('head.done', done=done, all=len(ORDER))}, {changes}."
+    if left:
+        return [first, f"{words('run.was-not-done')}: {', '.join(left)}."]
+    return [first, words("finish.given", node=node.name)]
+
+
+def _is_done(node: NodeProgress) -> bool:
+    return all(node.stage(stage).state == "done" for stage in ORDER)
+
+
+def _earlier_runs(words: Words) -> list[tuple[str, SetupFile]]:
+    """Runs to go on with, then those that ended well: how each reads, and what it was of."""
+    left, now = unfinished(), datetime.now(UTC)
+    rows = [(words("start.resume", node=one.node), one.setup) for one in left]
+    for one in not_left_open(recent(), left):
+        when = words.ago(datetime.fromtimestamp(one.at, UTC), now)
+        note = words("start.recent-note", when=when)
+        rows.append((f"{nodes_named(one.setup)}, {note}", one.setup))
+    return rows
 
 
 class _Dialogue:
@@ -108,7 +135,7 @@ class _Dialogue:
         stage = remaining[0]
         self.terminal.say("", *self.face.plan_lines(self._node, stage, commands=False))
         while True:
-            action = await self._menu(stage, remaining)
+            action = await self._menu(stage)
             if action == "again":
                 return True
             if action in ("all", "only"):
@@ -123,12 +150,12 @@ class _Dialogue:
                 return False
             await self._tell(action, stage, setup)
 
-    async def _menu(self, stage: str, remaining: tuple[str, ...]) -> str:
+    async def _menu(self, stage: str) -> str:
         words = self.words
         can_start = bool(self.face.progress.node(self._node).stage(stage).plan)
         choices: list[Choice] = []
         if can_start:
-            choices.append(("all", words("plain.all", n=len(remaining) + 1)))
+            choices.append(("all", words("plain.all", n=self._count())))
             choices.append(("only", words("plain.only")))
         else:
             choices.append(("again", words("plain.again")))
@@ -186,7 +213,9 @@ class _Dialogue:
 
     @property
     def _node(self) -> str:
-        return self.face.progress.current
+        """The first node that is not done; the last one shown where all are."""
+        nodes = self.face.progress.nodes
+        return next((name for name in nodes if self._open(name)), self.face.progress.current)
 
     @property
     def _outcome(self) -> str:
@@ -194,7 +223,16 @@ class _Dialogue:
         return finished.outcome if finished is not None else "stopped"
 
     def _remaining(self) -> tuple[str, ...]:
-        node = self.face.progress.node(self._node)
+        return self._open(self._node)
+
+    def _count(self) -> int:
+        """How many stages all of the nodes have to do, each with its proof."""
+        opened = (len(self._open(name)) for name in self.face.progress.nodes)
+        return sum(count + 1 for count in opened if count)
+
+    def _open(self, name: str) -> tuple[str, ...]:
+        """The stages of a node that are not done."""
+        node = self.face.progress.node(name)
         return tuple(
             stage
             for stage in ORDER[:-1]
@@ -202,30 +240,23 @@ class _Dialogue:
         )
 
     def _ended(self) -> Exit:
-        words, node = self.words, self.face.progress.node(self._node)
-        done = [stage for stage in ORDER if node.stage(stage).state == "done"]
-        changes = words.count("plan.changes", len(node.done))
-        self.terminal.say(f"{words('head.done', done=len(done), all=len(ORDER))}, {changes}.")
-        left = [words(f"title.{stage}") for stage in ORDER if stage not in done]
-        if left:
-            self.terminal.say(f"{words('run.was-not-done')}: {', '.join(left)}.")
-            return Exit.INTERRUPTED if self._outcome == "stopped" else Exit.FAILED
-        self.terminal.say(words("finish.given", node=node.name))
-        return Exit.DONE
+        nodes = self.face.progress.nodes.values()
+        for node in nodes:
+            self.terminal.say(*_end_lines(node, self.words))
+        if all(_is_done(node) for node in nodes):
+            return Exit.DONE
+        return Exit.INTERRUPTED if self._outcome == "stopped" else Exit.FAILED
 
     async def _machines(self) -> SetupFile | None:
         """The two machines, or an unfinished run."""
         words = self.words
         self.terminal.say(words("start.title"), words("start.intro"))
-        left = unfinished()
-        known: list[Choice] = [
-            (f"resume:{n}", words("start.resume", node=one.node)) for n, one in enumerate(left)
-        ]
-        known += [(each.target, each.target) for each in candidates()]
-        gpu = await self._machine("start.gpu", [*known, (LOCAL, words("start.this"))])
-        if gpu.startswith("resume:"):
-            return left[int(gpu.removeprefix("resume:"))].setup
-        hosts = [choice for choice in known if not choice[0].startswith("resume:")]
+        earlier = _earlier_runs(words)
+        runs: list[Choice] = [(f"run:{n}", text) for n, (text, _) in enumerate(earlier)]
+        hosts: list[Choice] = [(each.target, each.target) for each in candidates()]
+        gpu = await self._machine("start.gpu", [*runs, *hosts, (LOCAL, words("start.this"))])
+        if gpu in dict(runs):
+            return earlier[int(gpu.removeprefix("run:"))][1]
         more = [("same", words("start.same")), (LOCAL, words("start.this"))]
         more.append(("kubeconfig", words("start.kubeconfig")))
         plane = await self._machine("start.control", [*more, *hosts]) if gpu else ""

@@ -28,9 +28,13 @@ TREE = str(Path(gpu_wizard.__file__).parents[1])
 
 
 def dialogue(tmp_path: Path, typed: str, *options: str) -> tuple[int, str]:
+    return conversation(tmp_path, typed, "demo", "--plain", "--speed", "25", *options)
+
+
+def conversation(tmp_path: Path, typed: str, *arguments: str) -> tuple[int, str]:
     keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
     done = subprocess.run(
-        [sys.executable, "-m", "gpu_wizard", "demo", "--plain", "--speed", "25", *options],
+        [sys.executable, "-m", "gpu_wizard", *arguments],
         input=typed,
         capture_output=True,
         text=True,
@@ -165,3 +169,28 @@ def test_ctrl_c_and_ctrl_d_leave_the_first_question(
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == status
+
+
+PLANE = """
+[control_plane]
+host = "anna@127.0.0.1:4"
+"""
+NODE = """
+[[nodes]]
+name = "{name}"
+host = "anna@127.0.0.1:{port}"
+"""
+
+
+def test_runs_that_ended_well_are_listed_and_one_of_several_nodes_runs_anew(tmp_path: Path) -> None:
+    nodes = "".join(NODE.format(name=f"gpu-{n}", port=n) for n in (1, 2))
+    for name, setup in (("2-both", nodes), ("1-one", NODE.format(name="old", port=3))):
+        run = tmp_path / "state" / "gpu-wizard" / "runs" / name
+        run.mkdir(parents=True)
+        (run / "finished-setup.toml").write_text(f"version = 1\n{PLANE}{setup}")
+    status, said = conversation(tmp_path, "1\n", "--plain")
+    assert "1 gpu-[1-2], set up, " in said
+    assert "2 anna@127.0.0.1:3, set up, " in said
+    for name in ("gpu-1", "gpu-2"):
+        assert f"{name}: 0 of 9 done, 0 changes." in said
+    assert status != 0

@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from gpu_wizard.faces.ranges import folded
+
 if TYPE_CHECKING:
-    from gpu_wizard.faces.tui.exchanged import Tested
+    from collections.abc import Sequence
+
+    from gpu_wizard.faces.tui.exchanged import Recent, Tested, Unfinished
     from gpu_wizard.model.setup_file import SetupFile
 
 Kind = Literal["host", "local", "same", "kubeconfig"]
@@ -38,6 +42,23 @@ def setup_of(gpu: Machine, control: Machine) -> SetupFile | None:
     if control.kind == "kubeconfig":
         return SetupFile(nodes, None, ClusterEntry(control.host, control.context))
     return SetupFile(nodes, host if control.kind == "same" else HostEntry(control.host))
+
+
+def nodes_named(setup: SetupFile) -> str:
+    """What a list calls it: the host of the only node, or the names of all in few words."""
+    if len(setup.nodes) == 1:
+        return setup.nodes[0].host.host
+    return folded(node.name for node in setup.nodes)
+
+
+def not_left_open(recent: Sequence[Recent], unfinished: Sequence[Unfinished]) -> list[Recent]:
+    """Runs that ended well, but those of machines whose later run did not."""
+    left = {_hosts(one.setup) for one in unfinished}
+    return [one for one in recent if _hosts(one.setup) not in left]
+
+
+def _hosts(setup: SetupFile) -> frozenset[str]:
+    return frozenset(node.host.host for node in setup.nodes)
 
 
 def named_in(setup: SetupFile) -> tuple[Machine, Machine] | None:

@@ -5,6 +5,7 @@ A new picture is written where there is none; `UPDATE_SNAPSHOTS=1` writes all an
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import replace
@@ -14,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.exchanged import Recent, Unfinished
+from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
 from gpu_wizard.knowledge.texts import Language
-from gpu_wizard.model.setup_file import HostEntry
+from gpu_wizard.model.setup_file import HostEntry, NodeEntry, SetupFile
 from tests.faces.tui import gpu_series
 from tests.faces.tui.bench import SETUP, as_text, recorded_app, settle
 from tests.faces.tui.stage_states import (
@@ -125,6 +126,40 @@ async def test_the_first_screen() -> None:
     await pictures(recorded_app([], setup=None), "start")
 
 
+def several() -> SetupFile:
+    """Three nodes of one control plane."""
+    names = [f"gpu-node-{number}" for number in (1, 2, 3)]
+    nodes = tuple(NodeEntry(name, HostEntry(f"anna@{name}")) for name in names)
+    return replace(SETUP, nodes=nodes)
+
+
+async def test_a_run_of_several_nodes_is_begun_at_once() -> None:
+    at = datetime.fromisoformat("2026-11-26T11:50:00+00:00").timestamp()
+    app = recorded_app([], setup=None, recent=lambda: (Recent(several(), at),))
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await app._press_keys(["enter"])
+        async with asyncio.timeout(20):
+            while app.screen.name != "stages":
+                await asyncio.sleep(0.02)
+        assert app.ui.setup == several()
+
+
+async def test_a_list_longer_than_the_screen_shows_the_row_that_is_chosen() -> None:
+    many = tuple(Candidate(f"gpu-{number:02}", "~/.ssh/config") for number in range(30))
+    app = recorded_app([], setup=None, candidates=lambda: many)
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        for number in (1, 15, 14):
+            await pilot.press(*["down"] * number)
+            await settle(pilot)
+            rows = [row for row in as_text(app).splitlines() if "▌" in row]
+            assert len(rows) == 1
+            assert "Look at the node" in as_text(app)
+        assert "gpu-29" not in rows[0]
+        assert "this machine" in rows[0]
+
+
 async def test_the_first_screen_lists_runs_that_stopped_and_that_ended_well() -> None:
     at = datetime.fromisoformat("2026-11-26T11:50:00+00:00").timestamp()
     other = HostEntry("anna@gpu-node-7")
@@ -133,7 +168,7 @@ async def test_the_first_screen_lists_runs_that_stopped_and_that_ended_well() ->
         [],
         setup=None,
         unfinished=lambda: (Unfinished(SETUP, "gpu1", "runtime", at),),
-        recent=lambda: (Recent(SETUP, at), Recent(done, at)),
+        recent=lambda: (Recent(SETUP, at), Recent(done, at), Recent(several(), at)),
     )
     await pictures(app, "start-runs")
     again = recorded_app([], setup=None, recent=lambda: (Recent(done, at),))

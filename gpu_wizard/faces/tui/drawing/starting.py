@@ -16,7 +16,9 @@ from gpu_wizard.faces.tui.look import (
     STYLES,
     Line,
     Look,
+    Part,
 )
+from gpu_wizard.faces.tui.machines import nodes_named
 from gpu_wizard.faces.tui.order import ORDER, number_of
 
 if TYPE_CHECKING:
@@ -80,13 +82,15 @@ def _resume(one: Unfinished, number: int, pen: Pen) -> Choice:
 def _again(one: Recent, number: int, pen: Pen) -> Choice:
     when = pen.words.ago(datetime.fromtimestamp(one.at, UTC), pen.now)
     note = pen.words("start.recent-note", when=when)
-    return Choice("recent", one.setup.nodes[0].host.host, note, str(number))
+    return Choice("recent", nodes_named(one.setup), note, str(number))
 
 
-def choice_lines(rows: Sequence[Choice], chosen: int, pen: Pen) -> list[Line]:
-    """The list."""
-    lines = []
-    for index, row in enumerate(rows):
+def choice_lines(rows: Sequence[Choice], chosen: int, room: int, pen: Pen) -> list[Line]:
+    """The list under its head; of more rows than there is room for those around the chosen one."""
+    first = max(0, min(chosen - room // 2, len(rows) - room))
+    place: list[Part] = [(f"{chosen + 1}/{len(rows)}", MUTED)] if len(rows) > room else []
+    lines = [pen.look.ends(pen.width, [(pen.words("start.choose"), MUTED)], place)]
+    for index, row in list(enumerate(rows))[first : first + room]:
         is_chosen = index == chosen
         mark = (CHOSEN if is_chosen else " ", STYLES["needed"])
         label = (f" {row.label:<24}", STRONG if is_chosen else BODY)

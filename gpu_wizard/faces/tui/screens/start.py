@@ -23,7 +23,7 @@ from gpu_wizard.faces.tui.drawing.starting import (
     trouble_text,
 )
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
-from gpu_wizard.faces.tui.machines import Machine, named_in, setup_of
+from gpu_wizard.faces.tui.machines import Machine, named_in, not_left_open, setup_of
 from gpu_wizard.faces.tui.screens import trials
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import SetupChosen
@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
     from gpu_wizard.faces.tui.machines import Kind
     from gpu_wizard.faces.tui.ui import Ui
+    from gpu_wizard.model.setup_file import SetupFile
 
 TEST_AFTER_SECONDS = 0.4
+_ROWS, _ROWS_TALL = 6, 19
+"""Of the list, below its head; `start.tcss` says the same."""
 FIELDS = ("gpu", "control")
 
 
@@ -82,12 +85,7 @@ class StartScreen(WizardScreen):
         """What this machine knows of others."""
         self._candidates = self.ui.services.candidates()
         self._unfinished = self.ui.services.unfinished()
-        left = {one.setup.nodes[0].host.host for one in self._unfinished}
-        self._recent = [
-            one
-            for one in self.ui.services.recent()
-            if named_in(one.setup) and one.setup.nodes[0].host.host not in left
-        ]
+        self._recent = not_left_open(self.ui.services.recent(), self._unfinished)
         await self.paint()
 
     def title_parts(self) -> tuple[list[Part], list[Part]]:
@@ -124,8 +122,8 @@ class StartScreen(WizardScreen):
     def _list(self, width: int) -> list[Line]:
         rows = self._rows()
         self._chosen = max(0, min(self._chosen, len(rows) - 1))
-        head = self.ui.look.line((self.ui.words("start.choose"), MUTED))
-        return [head, *choice_lines(rows, self._chosen, self.ui.pen(width))]
+        room = _ROWS_TALL if self.has_class("-tall") else _ROWS
+        return choice_lines(rows, self._chosen, room, self.ui.pen(width))
 
     def actions(self) -> tuple[Action, ...]:
         """What the buttons offer now."""
@@ -185,8 +183,7 @@ class StartScreen(WizardScreen):
                 self.app.post_message(SetupChosen(self._unfinished[int(row.value)].setup))
                 return
             case "recent":
-                trials.refill(self, self._recent[int(row.value)].setup)
-                await self.paint()
+                await self._again(self._recent[int(row.value)].setup)
                 return
             case "kubeconfig":
                 self.run_worker(trials.kubeconfig(self), group="kubeconfig")
@@ -199,6 +196,14 @@ class StartScreen(WizardScreen):
                 self._try(name, row.value)
         self.query_one(f"#field-{name}", Input).value = self._shown(name)
         self._next()
+        await self.paint()
+
+    async def _again(self, setup: SetupFile) -> None:
+        """The fields filled as they were; at once to the stages with what two fields can't say."""
+        if named_in(setup) is None:
+            self.app.post_message(SetupChosen(setup))
+            return
+        trials.refill(self, setup)
         await self.paint()
 
     def _next(self) -> None:
