@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
 _NUMBERS = re.compile(r"\d+")
+_UNRELEASED = re.compile(r"~|-(?:alpha|beta|rc)")
 
 
 @total_ordering
@@ -14,9 +15,10 @@ _NUMBERS = re.compile(r"\d+")
 class Version:
     """A version's text with an order.
 
-    Compared by the dotted numbers before the first `-` or `+`, then by the number behind `+k3s` or `-`;
+    Compared by the dotted numbers before the first `-`, `+` or `~`, then by the number behind `+k3s` or `-`;
     so `v1.34.3+k3s1 < v1.34.3+k3s2`, `1.17.8-1 < 1.18.0-1` and `580.95.05 == 580.95.05`. Missing parts
-    count as zero: `1.17 == 1.17.0`.
+    count as zero: `1.17 == 1.17.0`. What is not released yet comes before its release: `1.20.0~rc.1-1 < 1.20.0-1`,
+    `v1.34.0-rc1+k3s1 < v1.34.0+k3s1`. Source: deb-version(7), semver.org 11.3.
     """
 
     text: str
@@ -50,7 +52,8 @@ class Version:
 @lru_cache(maxsize=4096)
 def _key(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     head, *tail = re.split(r"[-+~]", text.lstrip("v"), maxsplit=1)
-    return _numbers(head), _numbers(re.sub(r"k3s", "", tail[0])) if tail else ()
+    released = not _UNRELEASED.search(text)
+    return _numbers(head), (int(released), *(_numbers(tail[0].replace("k3s", "")) if tail else ()))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -24,6 +24,11 @@ from gpu_wizard.model.version import Version
         ("1.17.8-1", "1.18.0-1"),
         ("535.54.03", "535.129.03"),
         ("1.9", "1.10"),
+        ("1.20.0~rc.1-1", "1.20.0-1"),
+        ("1.20.0~rc.1-1", "1.20.0~rc.2-1"),
+        ("1.19.1-1", "1.20.0~rc.1-1"),
+        ("v1.34.0-rc1+k3s1", "v1.34.0+k3s1"),
+        ("v0.18.0-rc.1", "v0.18.0"),
     ],
 )
 def test_versions_compare_by_their_numbers(older: str, newer: str) -> None:
