@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import cProfile
+import gc
 import json
+import logging
 import pstats
 import resource
 import shlex
@@ -30,6 +32,9 @@ sys.path.insert(0, str(ROOT))
 async def serve(folder: Path, count: int, *, hang: bool) -> None:
     from gpu_wizard.lab.serve import Lab
     from tests.engine.doors import Doors
+
+    # Who has its answers hangs up; what a door still says to that goes nowhere, and asyncio warns of the fifth word.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
 
     (folder / "lab").mkdir()
     (folder / "doors").mkdir()
@@ -112,6 +117,7 @@ async def look(setup_file: Path, profile: bool) -> None:
     from gpu_wizard.model.setup_file import ClusterEntry
     from gpu_wizard.stages import LOOKED_AT
 
+    gc.freeze()  # as `status` does: before the Kubernetes library is there
     await load_kubernetes()
     setup = read_setup(setup_file)
     if "--no-cluster" in sys.argv:

@@ -28,6 +28,14 @@ FIELD_MANAGER = "gpu-wizard"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 K3S_OWNER = "objectset.rio.cattle.io/owner-name"
 _APPLY = "application/apply-patch+yaml"
+_UNASKED = (
+    ("metadata", "managedFields"),
+    ("status", "images"),
+    ("spec", "volumes"),
+    ("spec", "tolerations"),
+    ("spec", "affinity"),
+)
+"""Of a pod or a node; the template of what makes pods lies deeper, and is kept."""
 
 
 class Connection(Protocol):
@@ -211,9 +219,10 @@ class KubeCluster(KubeReader):
 def _lean(item: dict[str, Any]) -> dict[str, Any]:
     """An object without what no question is about and what makes most of it: a list holds thousands.
 
-    Source: recorded: who manages which field is half of a pod, the images that it has half of a node.
+    Source: recorded: who manages which field is half of a pod, the images that it has half of a node; volumes,
+    tolerations and affinity are a third of what is left of a pod.
     """
-    for part, key in (("metadata", "managedFields"), ("status", "images")):
+    for part, key in _UNASKED:
         inner = item.get(part)
         if isinstance(inner, dict):
             inner.pop(key, None)

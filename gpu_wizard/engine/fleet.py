@@ -28,6 +28,8 @@ from gpu_wizard.model.stage import AnyStage, Assessment, State
 
 AT_ONCE = 64
 """Connections that are opened at a time. Source: engineering-notes, "Many nodes"."""
+KINDS = 4
+"""Answers to one question that are kept to be recognised: nodes of one cluster are of a few kinds."""
 DEADLINE_SECONDS = 90.0
 """For one node, from connecting to its last answer: nvidia-smi alone may take some seconds a card and call."""
 
@@ -137,18 +139,19 @@ class Fleet:
 
 
 class _Readings:
-    """The last answer to each question with the fact in it: what all nodes are told is parsed once."""
+    """The last answers to each question with the facts in them: what many nodes are told alike is parsed once."""
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[object, Fact[Any]]] = {}
+        self._last: dict[str, tuple[tuple[object, Fact[Any]], ...]] = {}
 
     def read(self, probe: AnyProbe, answer: object) -> Fact[Any]:
         """The fact in an answer."""
-        last = self._last.get(probe.id)
-        if last is not None and last[0] is answer:
-            return last[1]
+        last = self._last.get(probe.id, ())
+        for told, fact in last:
+            if told is answer or told == answer:
+                return fact
         fact = probe.read(answer)
-        self._last[probe.id] = answer, fact
+        self._last[probe.id] = ((answer, fact), *last[: KINDS - 1])
         return fact
 
 

@@ -108,8 +108,6 @@ def _arguments(target: SshTarget, options: SshOptions) -> dict[str, Any]:
         arguments["port"] = target.port
     if options.config_file is not None:
         arguments["config"] = [str(options.config_file)]
-    if options.identity_files:
-        arguments["client_keys"] = readable(options.identity_files)
     return arguments
 
 
@@ -180,6 +178,8 @@ class _Attempts:
 
     async def _attempt(self, client: Client) -> asyncssh.SSHClientConnection:
         arguments = _arguments(self.target, self.options)
+        if self.options.identity_files:
+            arguments["client_keys"] = readable(self.options.identity_files)
         authorities = [_public_key(one) for one in self.known if one.marker == "@cert-authority"]
         arguments |= {
             "client_factory": lambda: client,

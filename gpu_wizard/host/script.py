@@ -103,15 +103,20 @@ class Marks:
         """Take all that lies before the last mark of each stream."""
         for stream in STREAMS:
             held, start = output.held[stream], self._searched[stream]
+            marks: list[tuple[int, int, int, int]] = []
+            begin = 0
             while (size := held.find(self._word, start)) >= 0:
                 found = _NUMBERS.match(held, size + len(self._word))
                 if found is None:
                     start = size + 1
                     continue
-                # A match reads the buffer anew at each look, so everything is read before taking.
-                number, status, end = int(found[1]), int(found[2]), found.end()
-                self._found[stream][number] = status, output.take(stream, end)[:size]
-                start = 0
+                marks.append((int(found[1]), int(found[2]), begin, size))
+                begin = start = found.end()
+            if marks:
+                # Taken at once: each take moves all that follows.
+                data = output.take(stream, begin)
+                for number, status, first, end in marks:
+                    self._found[stream][number] = status, data[first:end]
             self._searched[stream] = max(0, len(held) - _LONGEST_MARK)
 
     def answer(self, number: int) -> Given | None:

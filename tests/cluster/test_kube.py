@@ -93,6 +93,22 @@ async def test_a_long_list_comes_in_pages_and_whole(
     assert len([each for each in server.requests if "limit=500" in each.path]) == 3
 
 
+async def test_what_no_question_is_about_is_left_out_of_a_pod(
+    server: ClusterServer, cluster: KubeCluster
+) -> None:
+    spec = {"nodeName": "gpu-1", "containers": [{"name": "a", "image": "b"}]}
+    unasked = {"tolerations": [{"operator": "Exists"}], "volumes": [{"name": "v", "emptyDir": {}}]}
+    meta = {"name": "p", "namespace": "default"}
+    server.cluster.put(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {**spec, **unasked}}
+    )
+    (answer,) = await cluster.ask([Objects("Pod")])
+    assert isinstance(answer, ObjectsFound)
+    told = answer.objects[0]["spec"]
+    assert (told["nodeName"], told["containers"][0]["image"]) == ("gpu-1", "b")
+    assert not told.keys() & unasked.keys()
+
+
 class Expired:
     """An API server that forgets the list after its first page."""
 

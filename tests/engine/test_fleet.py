@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -18,11 +19,13 @@ from gpu_wizard.host.ssh import connect_reader
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.lab.serve import Lab
+from gpu_wizard.model.action import Plan
 from gpu_wizard.model.errors import UnreachableError
-from gpu_wizard.model.fact import Unknown
+from gpu_wizard.model.fact import Fact, Known, Unknown
 from gpu_wizard.model.ports import ClusterReader, HostReader, ReadNode
-from gpu_wizard.model.question import Command, HostAnswer, HostAsk, Output
+from gpu_wizard.model.question import Command, HostAnswer, HostAsk, Output, Probe, asks, facts
 from gpu_wizard.model.spec import Spec
+from gpu_wizard.model.stage import Assessment, Found, Stage
 from gpu_wizard.stages import LOOKED_AT
 from tests.engine.doors import Doors
 
@@ -247,3 +250,57 @@ async def test_a_node_that_one_look_waits_for_does_not_hold_up_the_next_look() -
     slow.answer.set()
     assert [each.node for each in await fleet.look(Arrivals(2).arrived)] == ["slow", "quick"]
     await fleet.close()
+
+
+PARSED: list[bytes] = []
+
+
+def _noted(answer: Output) -> Fact[bytes]:
+    PARSED.append(answer.stdout)
+    return Known(answer.stdout)
+
+
+@facts
+class KindFacts:
+    kind: Fact[bytes] = asks(Probe("test.kind", HOSTNAME, _noted))
+
+
+class Kind(Stage[KindFacts]):
+    """A stage that says which kind of node it was told of."""
+
+    id: ClassVar[str] = "kind"
+    facts_type: ClassVar[type[KindFacts]] = KindFacts
+
+    def assess(self, facts: KindFacts, spec: Spec) -> Assessment:
+        assert isinstance(facts.kind, Known)
+        return Assessment("done", facts.kind.value.decode())
+
+    def plan(self, facts: KindFacts, spec: Spec) -> Plan:
+        raise AssertionError("a look plans nothing")
+
+    def found(self, facts: KindFacts, spec: Spec) -> tuple[Found, ...]:
+        return ()
+
+
+class Telling(Mute):
+    """A machine that gives the same bytes to every question, made anew."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
+        return [Output(0, self.kind.encode(), b"") for _ in asks]
+
+
+async def test_what_many_nodes_are_told_alike_is_parsed_once_and_nobody_gets_anothers() -> None:
+    def berth(kind: str) -> Berth:
+        async def connect() -> tuple[Spec, ReadNode]:
+            return Spec("node"), ReadNode("node", Telling(kind))
+
+        return Berth(Spec("node"), connect)
+
+    kinds = [f"kind-{number % 3}" for number in range(30)]
+    seen = await Fleet([berth(kind) for kind in kinds], (Kind(),)).look(Arrivals(30).arrived)
+    assert [each.stages[0].assessment.code for each in seen] == kinds
+    assert sorted(PARSED) == [b"kind-0", b"kind-1", b"kind-2"]
