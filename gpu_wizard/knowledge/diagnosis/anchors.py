@@ -63,13 +63,14 @@ class Shape:
     """A line, numbers apart. `leads`: what it may tell; `told`: what it told with these small numbers.
 
     `rests`: what the next line may begin with so that an anchor, broken at the line's end, is whole; `broken`: the
-    numbers of these anchors.
+    numbers of these anchors. `joins`: how often, in vain, it was read as a part of a broken line.
     """
 
     leads: tuple[Target, ...] = ()
     rests: tuple[bytes, ...] = ()
     broken: tuple[int, ...] = ()
     tries: int = 0
+    joins: int = 0
     told: dict[bytes, tuple[Hit, ...]] = field(default_factory=dict)
 
 

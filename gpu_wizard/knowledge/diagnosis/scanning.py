@@ -14,6 +14,7 @@ from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Tar
 from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.text import collapsed, plain, shown
 from gpu_wizard.knowledge.diagnosis.wording import without_digits
+from gpu_wizard.knowledge.diagnosis.wrapping import TERMINAL, unbroken
 
 LONGEST_LINE = 8192
 """Longer ones are read in pieces, which keep the line's number."""
@@ -21,10 +22,16 @@ _OVERLAP = 512
 _REMEMBERED = 200_000
 _BLOCK = 1 << 18
 _WINDOW = 3
+_BROKEN = 8
+"""So many lines, at most, are taken for one that was broken."""
 _DIGITS = b"0123456789"
 _SMALL = re.compile(rb"\b[0-9a-f]{8,}(?:-[0-9a-z]{4,12})*|(?<![\d:.\-])(\d{1,3})(?![\d:.\-])")
 """Numbers that tell causes apart, such as an Xid or a status: not those of times, addresses, versions and ids."""
 _ENOUGH = 64
+_IN_VAIN = 12
+"""So often, without a finding, is a line read as the rest of the one before."""
+_ALL_IN_VAIN = 20_000
+"""So often in all: what looks broken and never tells anything costs only so much time."""
 
 
 class Scanner:
@@ -40,7 +47,9 @@ class Scanner:
         self._last = PLAIN
         self._missed = False
         self._window: deque[bytes] = deque([b""] * _WINDOW, maxlen=_WINDOW)
+        self._near: deque[bytes] = deque(maxlen=_BROKEN)
         self._order = 0
+        self._vain = 0
         self._fresh: list[Hit] = []
 
     def feed(self, data: bytes) -> list[Hit]:
@@ -57,6 +66,7 @@ class Scanner:
             self._block(self._rest)
             self._rest = b""
         self._window.extend([b""] * _WINDOW)
+        self._near.clear()
         self._last, self._missed = PLAIN, False
         return self._fresh
 
@@ -78,7 +88,8 @@ class Scanner:
         text = plain(data)
         lines = text.split(b"\n")
         keys = text.lower().translate(None, _DIGITS).split(b"\n")
-        shapes, window = self._shapes, self._window
+        shapes, window, near = self._shapes, self._window, self._near
+        length = len(near[-1]) if near else 0
         for line, key in zip(lines, keys, strict=True):
             self.line += 1
             window.append(line)
@@ -86,9 +97,11 @@ class Scanner:
             shape = shapes.get(mark)
             if shape is None:
                 shape = shapes[mark] = self._shape(line, key)
-            if shape.leads or self._last is not PLAIN:
+            near.append(line)
+            if shape.leads or self._last is not PLAIN or length == TERMINAL:
                 self._look(shape, line, key)
             self._last = shape
+            length = len(line)
         if len(shapes) > _REMEMBERED:
             shapes.clear()
 
@@ -107,6 +120,31 @@ class Scanner:
         if before.leads and self._missed:
             self._tried(before.leads)
         self._missed = bool(shape.leads) and not self._told(shape, line)
+        whose = before if shape is PLAIN else shape
+        if whose.joins < _IN_VAIN and self._vain < _ALL_IN_VAIN:
+            self._whole(whose)
+
+    def _whole(self, shape: Shape) -> None:
+        """Try what the line tells as the end of one that was broken in several."""
+        count, texts = unbroken(self._near)
+        told = [self._read_as(each, self.line - count + 1) for each in texts if count > 1]
+        found = any(told)
+        self._vain += count > 1 and not found
+        if shape is not PLAIN:
+            shape.joins = 0 if found else shape.joins + 1
+
+    def _read_as(self, text: bytes, first: int) -> bool:
+        """Whether lines, from the first to this one, tell anything as one text."""
+        whole, last = collapsed(text), collapsed(self._near[-1])
+        key = b" ".join(text.lower().translate(None, _DIGITS).split())
+        self._void(whole, first)
+        return bool(self._matched(self._index.shape(key).leads, whole, len(whole) - len(last)))
+
+    def _void(self, whole: str, first: int) -> None:
+        """Take back what a part of a broken line told, where the rest of it says that it is something else."""
+        for hit in list(self.hits.values()):
+            if hit.lines[0] >= first and not _beside(hit.signature, whole):
+                del self.hits[hit.signature.id]
 
     def _told(self, shape: Shape, line: bytes) -> bool:
         """Whether the line by itself tells anything."""
@@ -140,10 +178,13 @@ class Scanner:
             return ()
         parts = [collapsed(each[-LONGEST_LINE:]) for each in self._window]
         window = "\n".join(parts)
-        begin = len(window) - len(parts[-1])
+        return self._matched(leads, window, len(window) - len(parts[-1]))
+
+    def _matched(self, leads: tuple[Target, ...], window: str, begin: int) -> tuple[Hit, ...]:
+        """The hits of a text: matches that reach into what stands from `begin` on."""
         tried = ((each, _reaching(each.wording.pattern, window, begin)) for each in leads)
         matched = [(target, match) for target, match in tried if match is not None]
-        if not matched or self._harmless(parts[-1]):
+        if not matched or self._harmless(window[begin:]):
             return ()
         found: dict[str, Hit] = {}
         for target, match in matched:
@@ -152,7 +193,7 @@ class Scanner:
             elif target.signature is not None and self._counts(
                 target, window[window.rfind("\n", 0, match.start()) + 1 :]
             ):
-                hit = self._record(target.signature, match, parts[-1])
+                hit = self._record(target.signature, match, window[begin:])
                 found[hit.signature.id] = hit
         return tuple(found.values())
 
@@ -165,12 +206,7 @@ class Scanner:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
-        if not (signature.unless or signature.only):
-            return True
-        plainly = without_digits(text)
-        if any(each.stands_in(text, plainly) for each in signature.unless):
-            return False
-        return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)
+        return _beside(signature, text)
 
     def _record(self, signature: Signature, match: re.Match[str], line: str) -> Hit:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}
@@ -197,6 +233,16 @@ class Scanner:
     def _clear(self, recovery: Recovery) -> None:
         for name in recovery.clears & self.hits.keys():
             del self.hits[name]
+
+
+def _beside(signature: Signature, text: str) -> bool:
+    """Whether what stands beside a match leaves it what it is."""
+    if not (signature.unless or signature.only):
+        return True
+    plainly = without_digits(text)
+    if any(each.stands_in(text, plainly) for each in signature.unless):
+        return False
+    return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)
 
 
 def _reaching(pattern: re.Pattern[str], window: str, begin: int) -> re.Match[str] | None:

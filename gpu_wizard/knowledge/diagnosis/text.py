@@ -26,9 +26,16 @@ _QUOTES = (
     (b"\xe2\x80\x98", b"'"),
     (b"\xe2\x80\x99", b"'"),
     (b"\xc2\xa0", b" "),
-    (b"&quot;", b'"'),
-    (b"&gt;", b">"),
 )
+_FRAMES = ((b"\xe2\x94\x82", b" "), (b"\xe2\x94\x83", b" "), (b"\xe2\x95\x91", b" "))
+_ENTITIES = (
+    (b"&quot;", b'"'),
+    (b"&#39;", b"'"),
+    (b"&lt;", b"<"),
+    (b"&gt;", b">"),
+    (b"&amp;", b"&"),
+)
+_CITED = re.compile(rb"^[ \t]{0,3}>[> \t]*", re.MULTILINE)
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _BLANKS = re.compile(r"\s+")
 LONGEST_SHOWN = 240
@@ -42,9 +49,20 @@ def plain(block: bytes) -> bytes:
     text = text.translate(_TO_BLANK)
     if b"\\" in text:
         text = _unescaped(text)
-    if not text.isascii() or b"&" in text:
-        for curly, straight in _QUOTES:
-            text = text.replace(curly, straight)
+    if b"\n>" in text or b"\n >" in text or text.startswith(b">"):
+        text = _CITED.sub(b"", text)
+    if b"&" in text and b";" in text:
+        text = _replaced(text, _ENTITIES)
+    if not text.isascii():
+        text = _replaced(text, _QUOTES)
+        if b"\xe2\x94" in text or b"\xe2\x95" in text:
+            text = _replaced(text, _FRAMES)
+    return text
+
+
+def _replaced(text: bytes, pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    for old, new in pairs:
+        text = text.replace(old, new)
     return text
 
 
