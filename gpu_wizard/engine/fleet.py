@@ -147,11 +147,11 @@ class _Readings:
     def read(self, probe: AnyProbe, answer: object) -> Fact[Any]:
         """The fact in an answer."""
         last = self._last.get(probe.id, ())
-        for told, fact in last:
-            if told is answer or told == answer:
-                return fact
-        fact = probe.read(answer)
-        self._last[probe.id] = ((answer, fact), *last[: KINDS - 1])
+        alike = (at for at, (told, _) in enumerate(last) if told is answer or told == answer)
+        at = next(alike, KINDS)
+        fact = last[at][1] if at < KINDS else probe.read(answer)
+        # The answer itself is kept, also where it equals an older one: a list is compared once, not for each node.
+        self._last[probe.id] = ((answer, fact), *last[:at], *last[at + 1 :])[:KINDS]
         return fact
 
 
