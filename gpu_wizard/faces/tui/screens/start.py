@@ -214,6 +214,9 @@ class StartScreen(WizardScreen):
             self.query_one(ButtonRow).focus_on()
 
     def _try(self, name: str, host: str, kind: Kind = "host") -> None:
+        if self._debounce is not None:
+            # What was typed is tried now: a moment later it would be tried once more.
+            self._debounce.stop()
         current = self.fields[name]
         if current.host == host and (current.testing or current.tested):
             return
