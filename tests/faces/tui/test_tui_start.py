@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from gpu_wizard.journal.rendering import render
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.lab.system import USERS
 from gpu_wizard.model.setup_file import ClusterEntry
-from tests.faces.tui.bench import SETUP, as_text, settle
+from tests.faces.tui.bench import SETUP, as_text, recorded_app, settle
 from tests.faces.tui.journeys import SPEED, Journey
 
 
@@ -101,6 +102,21 @@ async def test_an_unknown_key_that_is_not_trusted_is_not_connected_to(tmp_path: 
                 lambda: "SHA256:" in as_text(app) and "× " in as_text(app), "the reason"
             )
         assert not (tmp_path / "home" / ".ssh" / "known_hosts").exists()
+
+
+async def test_the_first_machine_is_tried_also_where_the_second_is_typed_at_once() -> None:
+    app = recorded_app([], setup=None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        start = app.screen
+        assert isinstance(start, StartScreen)
+        fields = start.fields
+        for name, host in (("gpu", "anna@gpu-7"), ("control", "anna@k3s-7")):
+            start.query_one(f"#field-{name}", Input).value = host
+        async with asyncio.timeout(20):
+            while not all(fields[name].tested for name in ("gpu", "control")):
+                await pilot.pause(0.05)
+        assert [fields[name].host for name in ("gpu", "control")] == ["anna@gpu-7", "anna@k3s-7"]
 
 
 async def test_a_machine_that_does_not_answer_is_said_in_its_row(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class StartScreen(WizardScreen):
         self._candidates: Sequence[Candidate] = ()
         self._unfinished: Sequence[Unfinished] = ()
         self._recent: Sequence[Recent] = ()
-        self._debounce: Timer | None = None
+        self._debounces: dict[str, Timer] = {}
 
     def body(self) -> Iterator[Widget]:
         """Fields, their result rows, the list, the button."""
@@ -150,11 +150,17 @@ class StartScreen(WizardScreen):
             return
         self.fields[name] = Machine()
         self._chosen = 0
-        if self._debounce is not None:
-            self._debounce.stop()
+        self._settle(name)
         if re.search(r"\w", text):
-            self._debounce = self.set_timer(TEST_AFTER_SECONDS, lambda: self._typed(name, text))
+            timer = self.set_timer(TEST_AFTER_SECONDS, lambda: self._typed(name, text))
+            self._debounces[name] = timer
         await self.paint()
+
+    def _settle(self, name: str) -> None:
+        """The field's text is dealt with, or typed on: it is not tried a moment after the last key."""
+        timer = self._debounces.pop(name, None)
+        if timer is not None:
+            timer.stop()
 
     def _typed(self, name: str, text: str) -> None:
         """A name that is known, or looks like a whole one, is tried."""
@@ -214,9 +220,7 @@ class StartScreen(WizardScreen):
             self.query_one(ButtonRow).focus_on()
 
     def _try(self, name: str, host: str, kind: Kind = "host") -> None:
-        if self._debounce is not None:
-            # What was typed is tried now: a moment later it would be tried once more.
-            self._debounce.stop()
+        self._settle(name)
         current = self.fields[name]
         if current.host == host and (current.testing or current.tested):
             return
