@@ -92,6 +92,8 @@ WRITES: list[tuple[str, ...]] = [
     ("curl", "-ksSo", "/etc/x", "https://a"),
     ("curl", "-X", "POST", "https://a"),
     ("curl", "--data", "x", "https://a"),
+    ("curl", "--outp", "/etc/x", "https://a"),
+    ("journalctl", "--cursor-fil=/etc/x"),
     ("date", "-s", "2020-01-01"),
     ("ip", "link", "set", "eth0", "down"),
     ("tee", "/etc/x"),
