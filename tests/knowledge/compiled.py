@@ -17,7 +17,7 @@ from gpu_wizard.knowledge.diagnosis.catalogue import FOLDER as SIGNATURES
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 
 FOLDER = Path(gpu_wizard.knowledge.__file__).parent
-KINDS = ("signatures", "commands", "keys", "fields", "pages", "sentences", "texts")
+KINDS = ("signatures", "languages", "commands", "keys", "fields", "pages", "sentences", "texts")
 SCREENS = b"\n[ui"
 """A file of `texts` is ready-made where it holds words of the screens: the first frame waits for them."""
 

@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from gpu_wizard.knowledge.diagnosis.catalogue import Catalogue, Recovery, Signature, catalogue
+from gpu_wizard.knowledge.diagnosis.languages import Saying, sayings
 from gpu_wizard.knowledge.diagnosis.places import Places, made, ready
-from gpu_wizard.knowledge.diagnosis.wording import Wording
+from gpu_wizard.knowledge.diagnosis.wording import Wording, without_digits
 
 KEPT_LINES = 20
 
@@ -63,12 +64,14 @@ class Shape:
     """A line, numbers apart. `leads`: what it may tell; `told`: what it told with these small numbers.
 
     `rests`: what the next line may begin with so that an anchor, broken at the line's end, is whole; `broken`: the
-    numbers of these anchors. `joins`: how often, in vain, it was read as a part of a broken line.
+    numbers of these anchors. `joins`: how often, in vain, it was read as a part of a broken line. `foreign`: what it
+    says in another language than English.
     """
 
     leads: tuple[Target, ...] = ()
     rests: tuple[bytes, ...] = ()
     broken: tuple[int, ...] = ()
+    foreign: tuple[Saying, ...] = ()
     tries: int = 0
     joins: int = 0
     told: dict[bytes, tuple[Hit, ...]] = field(default_factory=dict)
@@ -85,17 +88,26 @@ class Index:
         self._places = Places(content or made(known))
         self._signatures = known.signatures
         self._recoveries = known.recoveries
+        self._first_saying = len(known.signatures) + len(known.recoveries)
         self._targets: dict[int, tuple[Target, ...]] = {}
-        self.harmless = known.harmless
+        self._harmless = known.harmless
+
+    def is_harmless(self, line: str) -> bool:
+        """Whether a line looks bad and is not."""
+        plainly = without_digits(line)
+        met = (each for each in self._harmless if each.anchor in plainly)
+        return any(each.pattern.search(line) for each in met)
 
     def shape(self, key: bytes) -> Shape:
         """What a line may tell, given in lower case without digits, each run of blanks as one."""
         numbers = self._places.standing_in(key)
         leads = tuple(target for number in numbers for target in self.targets(number))
+        foreign = tuple(saying for number in numbers for saying in self._foreign(number))
         begun = self._places.begun_by(key)
-        if not leads and not begun:
+        if not leads and not begun and not foreign:
             return PLAIN
-        return Shape(leads, tuple(rest for rest, _ in begun), tuple(number for _, number in begun))
+        rests, broken = tuple(rest for rest, _ in begun), tuple(number for _, number in begun)
+        return Shape(leads, rests, broken, foreign)
 
     def wrapped(self, shape: Shape, key: bytes) -> tuple[Target, ...]:
         """What the anchors lead to that a line began and the next one, given as to `shape`, ends."""
@@ -109,9 +121,14 @@ class Index:
         """Where an anchor leads."""
         found = self._targets.get(number)
         if found is None:
-            leads = self._places.leads(number)
+            leads = (each for each in self._places.leads(number) if each[0] < self._first_saying)
             found = self._targets[number] = tuple(self._target(*each) for each in leads)
         return found
+
+    def _foreign(self, number: int) -> list[Saying]:
+        """What an anchor says in another language."""
+        whose = (owner - self._first_saying for owner, _ in self._places.leads(number))
+        return [sayings()[which] for which in whose if which >= 0]
 
     def _target(self, whose: int, which: int) -> Target:
         if whose >= len(self._signatures):

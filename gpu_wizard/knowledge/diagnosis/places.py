@@ -15,6 +15,8 @@ from typing import Any
 
 from gpu_wizard.facts.k3s_causes import PROGRESS, SIGNS
 from gpu_wizard.knowledge.diagnosis.catalogue import FOLDER, Catalogue, catalogue
+from gpu_wizard.knowledge.diagnosis.languages import FOLDER as LANGUAGES
+from gpu_wizard.knowledge.diagnosis.languages import anchors as of_languages
 from gpu_wizard.knowledge.sources import derived, sum_of
 
 NAME = "anchors"
@@ -34,7 +36,10 @@ def made(known: Catalogue) -> Mapping[str, Any]:
         for which, anchor in enumerate(wordings):
             anchors.setdefault(anchor, []).append((whose, which))
     begun: dict[str, dict[str, list[int]]] = {}
-    for number, anchor in enumerate(anchors):
+    ours = len(known.signatures) + len(known.recoveries)
+    for number, (anchor, leads) in enumerate(anchors.items()):
+        if leads[0][0] >= ours:
+            continue
         words = anchor.split(" ")
         for cut in range(1, len(words)):
             ending = begun.setdefault(words[cut - 1], {})
@@ -43,9 +48,9 @@ def made(known: Catalogue) -> Mapping[str, Any]:
 
 
 def made_sum() -> int:
-    """The sum of all that it is made of: the signatures, and what K3s's own signs are."""
+    """The sum of all that it is made of: the signatures, what K3s's own signs are, and what other languages say."""
     own = (*(sign.pattern.pattern for sign in SIGNS), *(text.pattern for _, text in PROGRESS))
-    return zlib.crc32("\n".join(own).encode(), sum_of(FOLDER))
+    return zlib.crc32("\n".join(own).encode(), sum_of(FOLDER)) ^ sum_of(LANGUAGES)
 
 
 def ready() -> Mapping[str, Any]:
@@ -54,11 +59,13 @@ def ready() -> Mapping[str, Any]:
 
 
 def _owners(known: Catalogue) -> Iterable[list[str]]:
-    """The anchors of each signature, broad ones last, then those of each recovery."""
+    """The anchors of each signature, broad ones last, then those of each recovery and of each foreign saying."""
     for signature in known.signatures:
         yield [each.anchor for each in (*signature.wordings, *signature.broad)]
     for recovery in known.recoveries:
         yield [recovery.wording.anchor]
+    for anchor in of_languages():
+        yield [anchor]
 
 
 def _runs(anchors: Sequence[str]) -> dict[str, list[int]]:

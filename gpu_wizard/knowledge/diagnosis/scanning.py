@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
 
-from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Target, index, merged
-from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
+from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Target, index
+from gpu_wizard.knowledge.diagnosis.catalogue import Signature
+from gpu_wizard.knowledge.diagnosis.found import Found, beside
+from gpu_wizard.knowledge.diagnosis.languages import in_english
 from gpu_wizard.knowledge.diagnosis.text import collapsed, plain, shown
-from gpu_wizard.knowledge.diagnosis.wording import without_digits
 from gpu_wizard.knowledge.diagnosis.wrapping import TERMINAL, unbroken
 
 LONGEST_LINE = 8192
@@ -40,7 +42,7 @@ class Scanner:
     def __init__(self, stage: str = "", known: Index | None = None) -> None:
         self._index = known or index()
         self._stage = stage
-        self.hits: dict[str, Hit] = {}
+        self._found = Found()
         self.line = 0
         self._rest = b""
         self._shapes: dict[int, Shape] = {}
@@ -48,27 +50,29 @@ class Scanner:
         self._missed = False
         self._window: deque[bytes] = deque([b""] * _WINDOW, maxlen=_WINDOW)
         self._near: deque[bytes] = deque(maxlen=_BROKEN)
-        self._order = 0
         self._vain = 0
-        self._fresh: list[Hit] = []
+        self._own = 0, ""
+
+    @property
+    def hits(self) -> Mapping[str, Hit]:
+        """What was told so far, by the ids of the signatures."""
+        return self._found.hits
 
     def feed(self, data: bytes) -> list[Hit]:
         """Read more; the hits on signatures that were not told of before."""
-        self._fresh = []
         for start in range(0, len(data), _BLOCK):
             self._take(self._rest + data[start : start + _BLOCK])
-        return [each for each in self._fresh if each.signature.id in self.hits]
+        return self._found.told()
 
     def end(self) -> list[Hit]:
         """Read the last line, which may lack its end."""
-        self._fresh = []
         if self._rest:
             self._block(self._rest)
             self._rest = b""
         self._window.extend([b""] * _WINDOW)
         self._near.clear()
         self._last, self._missed = PLAIN, False
-        return self._fresh
+        return self._found.told()
 
     def _take(self, data: bytes) -> None:
         cut = data.rfind(b"\n") + 1
@@ -97,6 +101,8 @@ class Scanner:
             shape = shapes.get(mark)
             if shape is None:
                 shape = shapes[mark] = self._shape(line, key)
+            if shape.foreign:
+                line, key, shape = self._in_english(line, shape)
             near.append(line)
             if shape.leads or self._last is not PLAIN or length == TERMINAL:
                 self._look(shape, line, key)
@@ -110,6 +116,15 @@ class Scanner:
             self._pieces(line)
             return PLAIN
         return self._index.shape(b" ".join(key.split()))
+
+    def _in_english(self, line: bytes, shape: Shape) -> tuple[bytes, bytes, Shape]:
+        """A line that speaks another language, as the English one; the finding quotes it as it was."""
+        own = collapsed(line)
+        self._own = self.line, own
+        told = in_english(own, shape.foreign).encode()
+        self._window[-1] = told
+        key = told.lower().translate(None, _DIGITS)
+        return told, key, self._shapes.setdefault(hash(key), self._shape(told, key))
 
     def _look(self, shape: Shape, line: bytes, key: bytes) -> None:
         """Try what the line may tell, by itself and as the rest of the line before it."""
@@ -137,14 +152,8 @@ class Scanner:
         """Whether lines, from the first to this one, tell anything as one text."""
         whole, last = collapsed(text), collapsed(self._near[-1])
         key = b" ".join(text.lower().translate(None, _DIGITS).split())
-        self._void(whole, first)
+        self._found.void(whole, first)
         return bool(self._matched(self._index.shape(key).leads, whole, len(whole) - len(last)))
-
-    def _void(self, whole: str, first: int) -> None:
-        """Take back what a part of a broken line told, where the rest of it says that it is something else."""
-        for hit in list(self.hits.values()):
-            if hit.lines[0] >= first and not _beside(hit.signature, whole):
-                del self.hits[hit.signature.id]
 
     def _told(self, shape: Shape, line: bytes) -> bool:
         """Whether the line by itself tells anything."""
@@ -152,7 +161,7 @@ class Scanner:
         known = shape.told.get(small)
         if known is not None and shape.tries > _ENOUGH:
             for hit in known:
-                self._again(hit)
+                self._found.again(hit, self.line)
             return bool(known)
         shape.tries += 1
         found = self._tried(shape.leads)
@@ -184,12 +193,12 @@ class Scanner:
         """The hits of a text: matches that reach into what stands from `begin` on."""
         tried = ((each, _reaching(each.wording.pattern, window, begin)) for each in leads)
         matched = [(target, match) for target, match in tried if match is not None]
-        if not matched or self._harmless(window[begin:]):
+        if not matched or self._index.is_harmless(window[begin:]):
             return ()
         found: dict[str, Hit] = {}
         for target, match in matched:
             if target.recovery is not None:
-                self._clear(target.recovery)
+                self._found.clear(target.recovery)
             elif target.signature is not None and self._counts(
                 target, window[window.rfind("\n", 0, match.start()) + 1 :]
             ):
@@ -197,52 +206,17 @@ class Scanner:
                 found[hit.signature.id] = hit
         return tuple(found.values())
 
-    def _harmless(self, line: str) -> bool:
-        plainly = without_digits(line)
-        met = [each for each in self._index.harmless if each.anchor in plainly]
-        return any(each.pattern.search(line) for each in met)
-
     def _counts(self, target: Target, text: str) -> bool:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
-        return _beside(signature, text)
+        return beside(signature, text)
 
     def _record(self, signature: Signature, match: re.Match[str], line: str) -> Hit:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}
-        hit = self.hits.get(signature.id)
-        if hit is None:
-            self._order += 1
-            hit = Hit(signature, params, shown(line), order=self._order)
-            self.hits[signature.id] = hit
-            self._fresh.append(hit)
-        elif params and (not hit.params or params != hit.params):
-            hit.params = merged(hit.params, params)
-        hit.add(self.line)
-        return hit
-
-    def _again(self, hit: Hit) -> None:
-        """The same line once more; a recovery may have cleared it meanwhile."""
-        if hit.signature.id not in self.hits:
-            self._order += 1
-            hit.lines, hit.order = [], self._order
-            self.hits[hit.signature.id] = hit
-            self._fresh.append(hit)
-        self.hits[hit.signature.id].add(self.line)
-
-    def _clear(self, recovery: Recovery) -> None:
-        for name in recovery.clears & self.hits.keys():
-            del self.hits[name]
-
-
-def _beside(signature: Signature, text: str) -> bool:
-    """Whether what stands beside a match leaves it what it is."""
-    if not (signature.unless or signature.only):
-        return True
-    plainly = without_digits(text)
-    if any(each.stands_in(text, plainly) for each in signature.unless):
-        return False
-    return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)
+        number, own = self._own
+        text = shown(own if number == self.line else line)
+        return self._found.record(signature, params, text, self.line)
 
 
 def _reaching(pattern: re.Pattern[str], window: str, begin: int) -> re.Match[str] | None:

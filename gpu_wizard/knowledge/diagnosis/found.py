@@ -1,0 +1,68 @@
+"""What a log told so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gpu_wizard.knowledge.diagnosis.anchors import Hit, merged
+from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
+from gpu_wizard.knowledge.diagnosis.wording import without_digits
+
+
+class Found:
+    """The hits by the ids of their signatures. `fresh`: those not told before, until `told` takes them."""
+
+    def __init__(self) -> None:
+        self.hits: dict[str, Hit] = {}
+        self.fresh: list[Hit] = []
+        self._order = 0
+
+    def told(self) -> list[Hit]:
+        """The fresh ones that still hold, once."""
+        fresh, self.fresh = self.fresh, []
+        return [each for each in fresh if each.signature.id in self.hits]
+
+    def record(self, signature: Signature, params: Mapping[str, str], text: str, line: int) -> Hit:
+        """A line tells of a signature. `text`: the line as it may be shown."""
+        hit = self.hits.get(signature.id)
+        if hit is None:
+            hit = self._new(Hit(signature, params, text))
+        elif params and (not hit.params or params != hit.params):
+            hit.params = merged(hit.params, params)
+        hit.add(line)
+        return hit
+
+    def again(self, hit: Hit, line: int) -> None:
+        """The same line once more; a recovery may have cleared it meanwhile."""
+        if hit.signature.id not in self.hits:
+            hit.lines = []
+            self._new(hit)
+        self.hits[hit.signature.id].add(line)
+
+    def clear(self, recovery: Recovery) -> None:
+        """Something came right after all."""
+        for name in recovery.clears & self.hits.keys():
+            del self.hits[name]
+
+    def void(self, whole: str, first: int) -> None:
+        """Take back what a part of a broken line told, where the rest of it says that it is something else."""
+        for hit in list(self.hits.values()):
+            if hit.lines[0] >= first and not beside(hit.signature, whole):
+                del self.hits[hit.signature.id]
+
+    def _new(self, hit: Hit) -> Hit:
+        self._order += 1
+        hit.order = self._order
+        self.hits[hit.signature.id] = hit
+        self.fresh.append(hit)
+        return hit
+
+
+def beside(signature: Signature, text: str) -> bool:
+    """Whether what stands beside a match leaves it what it is."""
+    if not (signature.unless or signature.only):
+        return True
+    plainly = without_digits(text)
+    if any(each.stands_in(text, plainly) for each in signature.unless):
+        return False
+    return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)
