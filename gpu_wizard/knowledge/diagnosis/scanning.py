@@ -16,6 +16,7 @@ from gpu_wizard.knowledge.diagnosis.catalogue import Signature
 from gpu_wizard.knowledge.diagnosis.found import Found, beside
 from gpu_wizard.knowledge.diagnosis.languages import in_english
 from gpu_wizard.knowledge.diagnosis.text import collapsed, plain, shown
+from gpu_wizard.knowledge.diagnosis.wording import Wording
 from gpu_wizard.knowledge.diagnosis.wrapping import TERMINAL, unbroken
 
 LONGEST_LINE = 8192
@@ -191,7 +192,7 @@ class Scanner:
 
     def _matched(self, leads: tuple[Target, ...], window: str, begin: int) -> tuple[Hit, ...]:
         """The hits of a text: matches that reach into what stands from `begin` on."""
-        tried = ((each, _reaching(each.wording.pattern, window, begin)) for each in leads)
+        tried = ((each, _reaching(each.wording, window, begin)) for each in leads)
         matched = [(target, match) for target, match in tried if match is not None]
         if not matched or self._index.is_harmless(window[begin:]):
             return ()
@@ -219,11 +220,11 @@ class Scanner:
         return self._found.record(signature, params, text, self.line)
 
 
-def _reaching(pattern: re.Pattern[str], window: str, begin: int) -> re.Match[str] | None:
+def _reaching(wording: Wording, window: str, begin: int) -> re.Match[str] | None:
     """The first match that ends in the last line; those before it were counted with their own lines."""
     at = 0
     while True:
-        match = pattern.search(window, at)
+        match = wording.search(window, at)
         if match is None or match.end() > begin:
             return match
         at = max(match.end(), at + 1)

@@ -3,6 +3,9 @@
 `*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter; `<name:n>` a number;
 `<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` first: a line's start. All else stands for itself;
 a blank is any white space, so that wrapped lines match. Upper and lower case are the same.
+
+`this & {one|other} & @missing` is a concept: all of it near each other in one line, in any order, each at a word's
+start. The first is the rarest, and what a line is looked for; `@missing` stands for all the words that say so.
 """
 
 from __future__ import annotations
@@ -19,6 +22,20 @@ _KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
 _TO_THE_END = r"[^\n\"]{1,160}"
 _EITHER = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _DIGITS = re.compile(r"\d+")
+_ALL = " & "
+_NEAR = 120
+"""So many signs around the first term are all the others looked for."""
+_PLACES = 8
+"""In so many places of a text is a concept tried: what repeats its first term costs only so much time."""
+_WORDS = {
+    "@missing": "not found|not installed|n't installed|missing|not be found|no such file|absent|not available"
+    "|unavailable|not detected|not present|n't present|not exist|n't exist|not find|n't find|unable to find|not located",
+    "@failed": "fail|error|could not|couldn't|cannot|can't|unable|not be|n't be|abort|refuse",
+    "@differs": "mismatch|differ|not match|n't match|not the same|not equal|other than",
+    "@refused": "refus|reject|denied|not permitted|not allowed|forbidden|blocked|blocking|prevent",
+    "@late": "timed out|timeout|time out|not respond|n't respond|no response|hangs|hung|not return|n't return",
+}
+"""What programs say for one and the same."""
 _COMMON_WORDS = (
     "error|failed|denied|missing|not found|not ready|is in use|is loaded|is active|unable to|disabled|forbidden|invalid"
     "|no such file or directory|no such file|connection refused|permission denied|not supported|i/o timeout|shutdown"
@@ -39,21 +56,42 @@ _ESCAPE = re.compile(r"\\([^a-zA-Z0-9])")
 class Wording:
     """One way in which a cause is told. `anchor`: a lower-case literal without digits that stands in every match.
 
-    "" where it holds none that is long enough.
+    "" where it holds none that is long enough. `near`: what must stand near it in its line.
     """
 
     source: str
     anchor: str
     flags: int = re.IGNORECASE
+    near: tuple[str, ...] = ()
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Compiled at its first use: a log brings few anchors of thousands, and all together take a second."""
         return re.compile(self.source, self.flags)
 
+    @cached_property
+    def _surroundings(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(re.compile(each, self.flags) for each in self.near)
+
+    def search(self, text: str, at: int = 0) -> re.Match[str] | None:
+        """The first place from `at` on; of a concept, that of its first term."""
+        match = self.pattern.search(text, at)
+        for _ in range(_PLACES):
+            if match is None or not self.near or self._surrounded(match):
+                return match
+            match = self.pattern.search(text, match.end())
+        return None
+
+    def _surrounded(self, match: re.Match[str]) -> bool:
+        text, start, end = match.string, match.start(), match.end()
+        last = text.find("\n", end)
+        begin = max(start - _NEAR, text.rfind("\n", 0, start) + 1)
+        part = text[begin : min(end + _NEAR, last if last >= 0 else len(text))]
+        return all(each.search(part) for each in self._surroundings)
+
     def stands_in(self, text: str, plainly: str) -> bool:
         """Whether a text tells it. `plainly`: the same text as `without_digits` writes it."""
-        return self.anchor in plainly and self.pattern.search(text) is not None
+        return self.anchor in plainly and self.search(text) is not None
 
 
 def wordings(text: str, *, anchored: bool = True) -> tuple[Wording, ...]:
@@ -61,12 +99,32 @@ def wordings(text: str, *, anchored: bool = True) -> tuple[Wording, ...]:
 
     Raises: ValueError: it is to have an anchor and holds no literal long enough to look for.
     """
+    if _ALL in text:
+        return _concept(text)
     found = _EITHER.search(text)
     if found is None:
         return (_wording(text.strip(), anchored=anchored),)
     options = found[1].split("|")
     ways = (text[: found.start()] + each + text[found.end() :] for each in options)
     return tuple(each for way in ways for each in wordings(way, anchored=anchored))
+
+
+def _concept(text: str) -> tuple[Wording, ...]:
+    """All terms in any order, for each way to say the first."""
+    first, *others = text.split(_ALL)
+    near = tuple(_term(each) for each in others)
+    return tuple(Wording(_term(way), _anchor([way], text), near=near) for way in _ways(first))
+
+
+def _ways(term: str) -> list[str]:
+    return _WORDS.get(term, term.removeprefix("{").removesuffix("}")).split("|")
+
+
+def _term(term: str) -> str:
+    """One of its ways, each at a word's start; `n't` stands within one."""
+    ways = (r"\s+".join(map(re.escape, way.split())) for way in _ways(term))
+    plain = [way if way.startswith("n't") else rf"(?<![^\W_]){way}" for way in ways]
+    return f"(?:{'|'.join(plain)})"
 
 
 def _wording(text: str, *, anchored: bool) -> Wording:
