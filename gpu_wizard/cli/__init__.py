@@ -12,10 +12,12 @@ from collections.abc import Sequence
 
 from gpu_wizard.cli.arguments import parser, shielded
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.stopping import as_interrupts
 
 
 def run() -> None:
     """The console script."""
+    as_interrupts()
     sys.exit(main(sys.argv[1:]))
 
 

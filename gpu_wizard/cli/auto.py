@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import is_prompting, prompt, secret_of
 from gpu_wizard.cli.preflight import check
 from gpu_wizard.cli.run_folders import runs_folder
+from gpu_wizard.cli.stopping import heard, until_stopped
 from gpu_wizard.engine.setup import Course, Target, run_setup
 from gpu_wizard.faces.auto import TextFace
 from gpu_wizard.faces.headless import JsonFace
@@ -32,8 +32,6 @@ from gpu_wizard.model.secret import RememberedSecrets, Secret
 from gpu_wizard.model.setup_file import NodeEntry, SetupFile
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.stages import PROOF, STAGES
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def auto(path: Path, options: AutoOptions) -> Exit:
     """Run a setup file. Raises: InputError: before anything was connected to."""
     setup = read_setup(path)
     check(setup)
-    finished = asyncio.run(_run(setup, options))
+    finished = until_stopped(_run(setup, options))
     return exit_of(finished)
 
 
@@ -167,8 +165,7 @@ async def _secrets(entry: NodeEntry, edges: Edges[Host, Cluster]) -> dict[str, S
 
 @contextlib.contextmanager
 def _interrupts(request_stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C once: stop after the step in hand; twice, or at a prompt: abandon it. A closed terminal counts as one."""
-    loop = asyncio.get_running_loop()
+    """Ctrl-C once: stop after the step in hand; twice, or at a prompt: abandon it."""
     task = asyncio.current_task()
     presses = 0
 
@@ -184,12 +181,5 @@ def _interrupts(request_stop: Callable[[], None]) -> Iterator[None]:
         elif task is not None:
             task.cancel()
 
-    # Under nohup a closed terminal is to be ignored, and stays so.
-    heard = [n for n in _STOPPING if signal.getsignal(n) != signal.SIG_IGN]
-    for number in heard:
-        loop.add_signal_handler(number, pressed)
-    try:
+    with heard(pressed):
         yield
-    finally:
-        for number in heard:
-            loop.remove_signal_handler(number)

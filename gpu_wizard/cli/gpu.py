@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import socket
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import NOTHING_GIVEN, READERS, Edges, Given
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.stopping import shown, until_stopped
 from gpu_wizard.engine.gpu_watch import GpuWatch
 from gpu_wizard.faces.gpu import GpuJson, GpuTable
 from gpu_wizard.host.local import local_reader
@@ -46,7 +46,7 @@ def gpu(arguments: argparse.Namespace) -> Exit:
         )
     if (arguments.ascii or arguments.calm) and not _is_screen(arguments):
         raise InputError("gpu-usage", "--ascii and --calm go with the screen, on a terminal.")
-    return asyncio.run(_look(arguments))
+    return until_stopped(_look(arguments))
 
 
 async def connect_machine(
@@ -86,11 +86,10 @@ async def _look(arguments: argparse.Namespace) -> Exit:
         stack.push_async_callback(machine.host.close)
         cluster = await _cluster(arguments, stack)
         watch = GpuWatch(machine.source, machine.host, cluster)
-        await (_panels if _is_screen(arguments) else _stream)(arguments, watch)
-    return Exit.DONE
+        return await (_panels if _is_screen(arguments) else _stream)(arguments, watch)
 
 
-async def _panels(arguments: argparse.Namespace, watch: GpuWatch) -> None:
+async def _panels(arguments: argparse.Namespace, watch: GpuWatch) -> Exit:
     from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
     from gpu_wizard.faces.tui.live_cards import LiveCards
     from gpu_wizard.faces.tui.look import Look
@@ -106,12 +105,10 @@ async def _panels(arguments: argparse.Namespace, watch: GpuWatch) -> None:
         few_colours=has_few_colours(),
         calm=arguments.calm,
     )
-    await app.run_async()
-    if app.failure is not None:
-        raise app.failure
+    return Exit.INTERRUPTED if await shown(app) is None else Exit.DONE
 
 
-async def _stream(arguments: argparse.Namespace, watch: GpuWatch) -> None:
+async def _stream(arguments: argparse.Namespace, watch: GpuWatch) -> Exit:
     face = (
         GpuJson(sys.stdout, __version__) if arguments.json else GpuTable(sys.stdout, arguments.lang)
     )
@@ -122,6 +119,7 @@ async def _stream(arguments: argparse.Namespace, watch: GpuWatch) -> None:
             left -= 1
             if left == 0:
                 break
+    return Exit.DONE
 
 
 async def _cluster(arguments: argparse.Namespace, stack: AsyncExitStack) -> ClusterReader | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.stopping import until_stopped
 from gpu_wizard.faces.manifest import as_yaml
 from gpu_wizard.facts.workloads import Fit, Wanted, WorkloadFacts, cautions, fit_of, workload
 from gpu_wizard.knowledge.texts import Language, sentence
@@ -33,7 +33,7 @@ def manifest(arguments: argparse.Namespace) -> Exit:
         replicas=arguments.replicas,
         gpus=arguments.gpus,
     )
-    fit, unasked = asyncio.run(_asked(Path(arguments.setup))) if arguments.setup else (Fit(), ())
+    fit, unasked = until_stopped(_asked(Path(arguments.setup))) if arguments.setup else (Fit(), ())
     _say((*unasked, *cautions(wanted, fit)), arguments.lang)
     print(
         as_yaml(workload(wanted, fit), arguments.lang, comments=not arguments.no_comments), end=""

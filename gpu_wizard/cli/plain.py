@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +12,12 @@ from pathlib import Path
 
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import prompt
+from gpu_wizard.cli.stopping import heard, until_stopped
 from gpu_wizard.cli.tui import candidates, recent, run, save_setup, unfinished
 from gpu_wizard.cli.typed import Typed
 from gpu_wizard.engine.progress import NodeProgress
-from gpu_wizard.faces.plain import Choice, PlainFace, Terminal
+from gpu_wizard.faces.plain import PlainFace
+from gpu_wizard.faces.terminal import Choice, Terminal
 from gpu_wizard.faces.tui.exchanged import RunRequest
 from gpu_wizard.faces.tui.machines import Kind, Machine, nodes_named, not_left_open, setup_of
 from gpu_wizard.faces.tui.words import Words
@@ -34,7 +35,7 @@ _TO_DO = ("needed", "waiting", "failed", "stopped", "unknown", "blocked")
 def dialogue(arguments: argparse.Namespace, setup: SetupFile | None) -> Exit:
     """Run the dialogue on standard input and output."""
     terminal = Terminal(_StandardInput(), sys.stdout, Words(arguments.lang))
-    return asyncio.run(_Dialogue(terminal).run(setup))
+    return until_stopped(_Dialogue(terminal).run(setup))
 
 
 def _guide_lines(stage: str, language: Language) -> list[str]:
@@ -99,10 +100,8 @@ class _Dialogue:
 
     async def run(self, setup: SetupFile | None) -> Exit:
         """The exit status; Ctrl-C outside of a run ends the conversation."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupted)
-        self._conversation = loop.create_task(self._converse(setup))
-        with suppress(asyncio.CancelledError):
+        self._conversation = asyncio.ensure_future(self._converse(setup))
+        with heard(self._interrupted), suppress(asyncio.CancelledError):
             return await self._conversation
         self.terminal.say("")
         return Exit.INTERRUPTED
@@ -116,19 +115,19 @@ class _Dialogue:
         return self._ended()
 
     def _interrupted(self) -> None:
-        """Ctrl-C while a run goes on, once: stop after the step in hand; twice: abandon it."""
-        if self._task is None or self._task.done():
-            if self._conversation is not None:
-                self._conversation.cancel()
-        elif self.face.stop_requested():
-            self._task.cancel()
-        else:
+        """Ctrl-C while a run goes on, once: stop after the step in hand; twice, or at a question: abandon it."""
+        running = self._task if self._task is not None and not self._task.done() else None
+        if running is not None and not self.face.stop_requested() and not self.terminal.asking:
             self.terminal.say("", self.words("line.press-again"))
-            self.face.request_stop()
+        elif abandoned := running or self._conversation:
+            abandoned.cancel()
+        self.face.request_stop()
 
     async def _round(self, setup: SetupFile) -> bool:
         """Look, ask what to do, do it; whether another round makes sense."""
         await self._carry_out(RunRequest(setup, plan=True), looking=True)
+        if self.face.stop_requested():
+            return False
         remaining = self._remaining()
         if not remaining:
             return await self._finish(setup)

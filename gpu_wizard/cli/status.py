@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.passwords import passwords
 from gpu_wizard.cli.reach import Reach
+from gpu_wizard.cli.stopping import until_stopped
 from gpu_wizard.engine.fleet import Fleet, NodeSeen
 from gpu_wizard.engine.shared import BOUND_SECONDS
 from gpu_wizard.faces.status import StatusFace
@@ -30,7 +30,7 @@ def status(arguments: argparse.Namespace) -> Exit:
     setup = wanted(arguments)
     if arguments.watch:
         return _watched(setup, arguments)
-    seen = asyncio.run(_look(setup, arguments))
+    seen = until_stopped(_look(setup, arguments))
     if arguments.json:
         from gpu_wizard.faces.status_json import document
 

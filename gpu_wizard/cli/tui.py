@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.run_folders import runs_folder
+from gpu_wizard.cli.stopping import shown, until_stopped
 from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
 from gpu_wizard.model.errors import InputError
 
@@ -79,9 +80,7 @@ def _run(arguments: argparse.Namespace, setup: SetupFile | None, given: Services
         few_colours=has_few_colours(),
         calm=arguments.calm,
     )
-    status = app.run()
-    if app.failure is not None:
-        raise app.failure
+    status = until_stopped(shown(app))
     for line in app.last_words():
         print(line)
     return Exit(status) if status is not None else Exit.INTERRUPTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -14,6 +13,7 @@ from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.passwords import nobody, passwords
 from gpu_wizard.cli.reach import Reach
+from gpu_wizard.cli.stopping import shown, until_stopped
 from gpu_wizard.engine.fleet import Arrived, Fleet, NodeSeen
 from gpu_wizard.engine.gpu_watch import CardSource, GpuWatch, Watched
 from gpu_wizard.engine.shared import BOUND_SECONDS
@@ -30,7 +30,7 @@ EVERY_SECONDS = 10.0
 def watch(
     setup: SetupFile, arguments: argparse.Namespace, *, ascii_only: bool, few_colours: bool
 ) -> tuple[NodeSeen, ...]:
-    """Watch until a person quits; what was seen last, empty where nothing was. Raises: InputError."""
+    """Watch until a person quits; what was seen last, empty where nothing was or a signal ended it. Raises: InputError."""
 
     def app(eyes: Eyes) -> WatchApp:
         return WatchApp(
@@ -45,7 +45,7 @@ def watch(
             calm=arguments.calm,
         )
 
-    return asyncio.run(_watch(setup, arguments, app))
+    return until_stopped(_watch(setup, arguments, app))
 
 
 async def _watch(
@@ -55,9 +55,8 @@ async def _watch(
     async with aclosing(Outlook(setup, given, arguments.timeout)) as outlook:
         await outlook.reach.begin()
         app = make(Eyes(outlook.look, outlook.telemetry))
-        await app.run_async()
-    if app.failure is not None:
-        raise app.failure
+        if await shown(app) is None:
+            return ()
     return tuple(app.view.sight.seen.values())
 
 

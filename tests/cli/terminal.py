@@ -30,14 +30,30 @@ class Terminal:
     def until(self, text: str) -> str:
         """The screen once it holds this."""
         for _ in range(WAIT_SECONDS * 10):
-            with contextlib.suppress(pexpect.TIMEOUT):
-                got = self.child.read_nonblocking(65536, timeout=0.1)
-                self.painted += got
-                self._stream.feed(got)
+            self.take(0.1)
             shown = "\n".join(self.screen.display)
             if text in shown:
                 return shown
         raise AssertionError(f"waited in vain for {text}:\n{shown}")
+
+    def take(self, seconds: float) -> None:
+        """What comes in at most so many seconds."""
+        with contextlib.suppress(pexpect.TIMEOUT):
+            got = self.child.read_nonblocking(65536, timeout=seconds)
+            self.painted += got
+            self._stream.feed(got)
+
+    def rest(self) -> bytes:
+        """What is painted until the program has ended by itself."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return bytes(self.child.before)
+
+    def hang_up(self) -> None:
+        """Close the terminal under the program."""
+        self.child.ptyproc.fileobj.close()
+        self.child.ptyproc.closed = self.child.closed = True
+        self.child.ptyproc.fd = self.child.child_fd = -1
 
     def end(self) -> int:
         """Quit; the exit status."""

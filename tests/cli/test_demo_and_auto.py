@@ -103,14 +103,15 @@ def test_a_plan_in_russian_has_no_english_of_ours(tmp_path: Path) -> None:
         assert english not in out
 
 
-def test_ctrl_c_stops_after_the_step_in_hand(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_after_the_step_in_hand(tmp_path: Path, number: signal.Signals) -> None:
     process = started("demo", "--auto", "--json", *FAST, home=tmp_path)
     assert process.stdout is not None
     seen: list[dict[str, Any]] = []
     for line in process.stdout:
         seen.append(json.loads(line))
         if seen[-1]["type"] == "step-started":
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     out, _ = process.communicate(timeout=60)
     rest = lines(out)

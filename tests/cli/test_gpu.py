@@ -147,16 +147,18 @@ def test_an_unknown_machine_is_1_and_names_it(home: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("reader_goes", [True, False])
-def test_ctrl_c_and_a_reader_that_goes_end_it(home: Path, reader_goes: bool) -> None:
+@pytest.mark.parametrize("stopped_by", [None, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_and_a_reader_that_goes_end_it(
+    home: Path, stopped_by: signal.Signals | None
+) -> None:
     with started(home, "gpu1", "--json") as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.readline()
-        if reader_goes:
+        if stopped_by is None:
             process.stdout.close()
         else:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(stopped_by)
         assert process.wait(30) == 130
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()

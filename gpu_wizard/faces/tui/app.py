@@ -235,10 +235,9 @@ class WizardApp(TerminalApp):
         else:
             self.action_leave()
 
-    @property
-    def run_in_hand(self) -> bool:
-        """Whether a run that changes something, or looks, goes on."""
-        return self.runs.in_hand
+    def end(self) -> None:
+        """End, once a run in hand has stopped after its step; told twice, abandon that."""
+        self.runs.end()
 
     def last_words(self) -> list[str]:
         """What a person wants to know once the screen is gone: what was done, what was not, what was saved."""

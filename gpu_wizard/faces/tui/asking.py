@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.live_keys import live_keys
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, Said, plain
+from gpu_wizard.faces.tui.screens.too_small import TooSmall
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import Ui
 from gpu_wizard.faces.tui.widgets.buttons import Action
@@ -42,14 +43,24 @@ async def ask(app: App[Any], dialog: Dialog) -> str:
     return await answer
 
 
+async def _ask_in_run(app: WizardApp, make: Callable[[], Dialog]) -> str:
+    """As `ask`; "" where the program is about to end, and nobody is asked any more."""
+    return "" if app.ending else await ask(app, make())
+
+
+def withdraw(app: App[Any]) -> None:
+    """Close the dialogs, with no answer."""
+    while isinstance(app.screen, Dialog | TooSmall):
+        app.screen.dismiss()
+
+
 async def put(app: WizardApp, asked: Asked) -> str:
     """A question of the engine; ends with an option's id."""
     from gpu_wizard.faces.tui.drawing import questions
 
     ui = app.ui
-    if asked.question.id == "approve":
-        return await ask(app, questions.approval(ui, asked))
-    return await ask(app, questions.question(ui, asked))
+    make = questions.approval if asked.question.id == "approve" else questions.question
+    return await _ask_in_run(app, lambda: make(ui, asked)) or "stop"
 
 
 async def ask_kubeconfig(app: App[Any], ui: Ui) -> str:
@@ -121,7 +132,7 @@ def _expanded(typed: str) -> str:
 def leave(app: WizardApp) -> None:
     """Quit where nothing runs; else ask how to stop."""
     ui = app.ui
-    if not app.run_in_hand or not (ui.shown.running or ui.control.waiting):
+    if not app.runs.in_hand or not (ui.shown.running or ui.control.waiting):
         app.runs.abandon()
         app.exit(0)
         return
@@ -188,7 +199,8 @@ class ScreenAsker:
         """Whether to remember a host key."""
         from gpu_wizard.faces.tui.drawing import questions
 
-        return await ask(self._app, questions.host_key(self._app.ui, key)) == "trust"
+        app = self._app
+        return await _ask_in_run(app, lambda: questions.host_key(app.ui, key)) == "trust"
 
     async def secret(self, purpose: str, refused: int = 0) -> Secret | None:
         """A password, kept for the next run; asked again where it was not accepted."""
@@ -196,7 +208,7 @@ class ScreenAsker:
 
     async def _ask(self, purpose: str, refused: int = 0) -> Secret | None:
         dialog = self._entry(purpose, refused)
-        if await ask(self._app, dialog) != "ok" or not dialog.typed:
+        if await _ask_in_run(self._app, lambda: dialog) != "ok" or not dialog.typed:
             return None
         return Secret(dialog.typed.encode())
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from textual.worker import Worker
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.catalogue import make_screen
@@ -36,6 +37,24 @@ class Runs:
         if self._worker is not None:
             self._worker.cancel()
 
+    def end(self) -> None:
+        """Stop the run in hand after its step, then leave the program; told twice, abandon the run."""
+        if self._app.ending:
+            self.abandon()
+            return
+        self._app.ending = True
+        self._ui.control.request_stop()
+        self._app.run_worker(self._leave(), group="end")
+
+    async def _leave(self) -> None:
+        from gpu_wizard.faces.tui import asking
+
+        asking.withdraw(self._app)
+        if self._worker is not None:
+            with suppress(WorkerFailed, WorkerCancelled):
+                await self._worker.wait()
+        self._app.exit()
+
     def begin(self, wanted: RunWanted) -> None:
         """Start a run, unless one is going on; one that waits for the person makes way for it."""
         from gpu_wizard.faces.tui.exchanged import RunRequest
@@ -44,7 +63,7 @@ class Runs:
         if ui.control.waiting is not None and not wanted.plan:
             self._go_on(ui.control.waiting.asked)
             return
-        if ui.busy or ui.setup is None or self.in_hand:
+        if ui.busy or ui.setup is None or self.in_hand or self._app.ending:
             self._app.say(ui.words("line.busy"))
             return
         ui.notice = ("", "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, ClassVar
 
 from textual.app import App
@@ -19,8 +22,23 @@ CALM_SECONDS = 5.0
 """How seldom values are painted for a person who wants it calm."""
 
 
+def _go_on_only_with_a_terminal() -> None:
+    """A terminal that is closed sends SIGCONT too, by which Textual would set it up a second time."""
+    go_on = signal.getsignal(signal.SIGCONT)
+
+    def continued(number: int, frame: FrameType | None) -> None:
+        if callable(go_on) and sys.stdin.isatty():
+            go_on(number, frame)
+
+    if callable(go_on):
+        signal.signal(signal.SIGCONT, continued)
+
+
 class TerminalApp(App[int]):
-    """An App that keeps calm. `failure`: the bug that ended it, None where it ended well."""
+    """An App that keeps calm. `failure`: the bug that ended it, None where it ended well.
+
+    `ending`: it was told from outside to end, and asks nothing any more.
+    """
 
     TITLE = "gpu-wizard"
     smallest: ClassVar[Size] = Size(60, 20)
@@ -41,6 +59,7 @@ class TerminalApp(App[int]):
             self.add_class("-ascii")
         self.animation_level = "none"
         self.failure: BaseException | None = None
+        self.ending = False
         self._spoken = words
         self._bars = ScrollBar.renderer
 
@@ -54,6 +73,7 @@ class TerminalApp(App[int]):
 
     def on_mount(self) -> None:
         """Scrollbars in the characters that the terminal has."""
+        _go_on_only_with_a_terminal()
         if self.has_class("-ascii"):
             ScrollBar.renderer = themes.PlainBars
 
@@ -70,6 +90,15 @@ class TerminalApp(App[int]):
 
         if not fits(self.size, self.smallest) and not isinstance(self.screen, TooSmall):
             self.push_screen(TooSmall(self._spoken, self.smallest))
+
+    def stop(self) -> None:
+        """End, without a result: whoever started us wants it, or the terminal is gone. Callable from outside."""
+        self.call_later(self.end)
+
+    def end(self) -> None:
+        """As `stop`, from within."""
+        self.ending = True
+        self.exit()
 
     def showing(self) -> Iterator[Screen[Any]]:
         """The screen on top, and those that show behind it."""

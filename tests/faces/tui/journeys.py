@@ -44,7 +44,7 @@ class Journey:
 
     async def looked(self) -> None:
         """Until the node was looked at."""
-        await self.until(lambda: self.finished and not self.app.run_in_hand, "the first look")
+        await self.until(lambda: self.finished and not self.app.runs.in_hand, "the first look")
 
     @property
     def finished(self) -> bool:

@@ -67,7 +67,7 @@ async def test_only_this_stage_leaves_the_others_alone(tmp_path: Path) -> None:
         await journey.looked()
         await journey.press("3", "s", "enter")
         await journey.until(lambda: journey.state("toolkit") == "done", "the toolkit")
-        await journey.until(lambda: not journey.app.run_in_hand, "the end")
+        await journey.until(lambda: not journey.app.runs.in_hand, "the end")
         assert journey.state("proof") != "done"
         assert journey.app.screen.name == "stages"
         assert journey.lab.api is not None
@@ -109,7 +109,7 @@ async def test_a_failure_shows_its_cause_and_leaves_the_node_as_it_was(tmp_path:
         await _bundle_is_shown_then_written(journey, tmp_path / "bundle.tar.gz")
         await journey.press("escape")
         await journey.press("tab", "tab", "tab", "enter")
-        await journey.until(lambda: journey.finished and not journey.app.run_in_hand, "the end")
+        await journey.until(lambda: journey.finished and not journey.app.runs.in_hand, "the end")
         assert not gpu.files.exists("/etc/rancher/k3s/gpu-wizard.token")
         assert not gpu.files.exists("/etc/rancher/k3s/config.yaml.d/50-gpu-wizard.yaml")
         assert journey.state("toolkit") != "done"
@@ -123,7 +123,7 @@ async def test_stopped_in_the_middle_and_resumed(tmp_path: Path) -> None:
         await journey.press("q")
         await journey.until(lambda: journey.app.screen.name is None, "the dialog")
         await journey.press("right", "enter")
-        await journey.until(lambda: journey.finished and not journey.app.run_in_hand, "the stop")
+        await journey.until(lambda: journey.finished and not journey.app.runs.in_hand, "the stop")
         assert journey.state("join") == "done"
         assert journey.state("toolkit") in ("stopped", "needed", "done")
         assert journey.state("device-plugin") != "done"

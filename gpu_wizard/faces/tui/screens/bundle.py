@@ -121,4 +121,4 @@ class BundleScreen(WizardScreen):
         if event.action == "write":
             self.action_write()
         else:
-            self.app.pop_screen()
+            self.step_back()

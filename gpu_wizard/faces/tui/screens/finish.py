@@ -130,4 +130,4 @@ class FinishScreen(WizardScreen):
             case "watch":
                 self.post_message(ScreenWanted("gpu"))
             case _:
-                self.app.pop_screen()
+                self.step_back()

@@ -156,4 +156,4 @@ class OutputScreen(WizardScreen):
             self._search = ""
             pane.search("")
         else:
-            self.app.pop_screen()
+            self.step_back()

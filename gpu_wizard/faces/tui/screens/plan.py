@@ -193,7 +193,7 @@ class PlanScreen(WizardScreen):
             case "save":
                 self.action_save()
             case _:
-                self.app.pop_screen()
+                self.step_back()
 
     def _start(self) -> None:
         stages = self.stages

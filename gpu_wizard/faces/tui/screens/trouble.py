@@ -197,7 +197,7 @@ class TroubleScreen(WizardScreen):
             self.query_one(ButtonRow).focus_on()
             self.call_later(self.paint)
         else:
-            self.app.pop_screen()
+            self.step_back()
 
     def action_bundle(self) -> None:
         """The support bundle of this run."""
@@ -219,7 +219,7 @@ class TroubleScreen(WizardScreen):
                 self.post_message(ScreenWanted("plan"))
             case "stage" if entry is not None:
                 self.ui.stage, self.ui.follow = entry.stage, False
-                self.app.pop_screen()
+                self.step_back()
             case "search":
                 self.action_search()
             case _:

@@ -153,3 +153,8 @@ class WizardScreen(Screen[None]):
             end = progress.ended_at or ui.now()
             parts.append((f" · {elapsed((end - progress.started_at).total_seconds())}", MUTED))
         return parts
+
+    def step_back(self) -> None:
+        """Close this screen; once, also where its button was pressed twice before it was gone."""
+        if self.is_current:
+            self.app.pop_screen()
