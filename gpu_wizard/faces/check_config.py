@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import posixpath
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,9 @@ from gpu_wizard.knowledge.texts import Language, sentence
 
 SCHEMA = 1
 """Version of the JSON object; a newer one may add keys."""
+
+LARGEST_BYTES = 16 << 20
+"""No containerd configuration is this long."""
 
 USABLE, UNREADABLE, NOT_USABLE = 0, 2, 3
 _VERSION = re.compile(r"v?\d+\.\d+([.+~-].*)?")
@@ -33,8 +39,8 @@ class DiskFiles:
         self._beside = beside
 
     def read(self, path: str) -> bytes:
-        """The content. Raises: OSError."""
-        return self._place(path).read_bytes()
+        """The content. Raises: OSError: also where it is a device, a pipe, or longer than `LARGEST_BYTES`."""
+        return _content(self._place(path))
 
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, as Go's `filepath.Glob` finds them."""
@@ -59,6 +65,18 @@ class DiskFiles:
         return Path(path) if near and not inside.exists() else inside
 
 
+def _content(path: Path) -> bytes:
+    """Raises: OSError."""
+    # A pipe that nobody writes to would be waited for, already while it is opened.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        content = file.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise OSError(errno.EFBIG, f"Longer than {LARGEST_BYTES >> 20} MiB", str(path))
+    return content
+
+
 def _expression(part: str) -> str:
     """A path's part in Go's pattern language as a regular expression."""
     pieces = re.findall(r"\[\^?(?:\\.|[^\]\\])+\]|\\.|.", part, re.DOTALL)
@@ -75,7 +93,7 @@ def check_config(
     if root and not Path(root).is_dir():
         return _refuse("root", {"path": root}, language)
     try:
-        content = file.read_bytes()
+        content = _content(file)
     except OSError as error:
         return _refuse("file", {"path": str(file), "why": error.strerror or "?"}, language)
     path, source = _placed(file, root)

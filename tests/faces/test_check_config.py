@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from gpu_wizard.faces.check_config import DiskFiles, check_config
+from gpu_wizard.faces.check_config import LARGEST_BYTES, DiskFiles, check_config
 
 INPUTS = Path(__file__).parents[1] / "recorded" / "containerd" / "inputs"
 GOOD = "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.nvidia]\n  runtime_type = 'io.containerd.runc.v2'\n  options = {BinaryName = '/usr/bin/nvidia-container-runtime', SystemdCgroup = true}\n"
@@ -124,3 +125,25 @@ def test_glob_of_go(tmp_path: Path) -> None:
     assert files.glob("/[^a]*.toml") == ["/.b.toml", "/d[.toml", "/e.toml"]
     assert files.glob("/?.toml") == ["/a.toml", "/e.toml"]
     assert files.glob("/no/*.toml") == []
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "long"])
+def test_what_is_no_plain_file_of_sensible_length_is_a_finding_and_not_waited_for(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "odd.toml"
+    if what == "pipe":
+        os.mkfifo(odd)
+    elif what == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        odd.touch()
+        os.truncate(odd, LARGEST_BYTES + 1)
+    why = "Longer than 16 MiB" if what == "long" else "Not a regular file"
+    assert check_config(odd, as_json=False) == 2
+    assert f"{odd} can't be read: {why}." in capsys.readouterr().err
+    main = tmp_path / "config.toml"
+    main.write_text(f"version = 3\nimports = ['{odd}']\n")
+    assert check_config(main, as_json=True) == 3
+    texts = [one["text"] for one in json.loads(capsys.readouterr().out)["findings"]]
+    assert f"The imported file {odd} can't be read: {why}." in texts
