@@ -5,7 +5,6 @@ Imports nothing heavy: the first frame waits for it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from pathlib import Path
@@ -45,7 +44,7 @@ def ssh_config_hosts(path: Path) -> tuple[Candidate, ...]:
 
 
 def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
-    """Runs that did not end well, newest first; one that can't be read is left out."""
+    """Runs that did not end well, newest first; one that can't be read, or not be gone on with now, is left out."""
     found: list[Unfinished] = []
     try:
         paths = sorted(folder.glob(f"*/{SETUP_NAME}"), reverse=True)
@@ -61,8 +60,6 @@ def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
         except WizardError:
             continue
         if _names_what_is_gone(setup):
-            with contextlib.suppress(OSError):
-                path.unlink()
             continue
         found.append(
             Unfinished(setup, setup.nodes[0].name, _last_stage(path.parent), path.stat().st_mtime)
@@ -96,7 +93,7 @@ def recent_runs(folder: Path) -> tuple[Recent, ...]:
 
 
 def _names_what_is_gone(setup: SetupFile) -> bool:
-    """Whether a key or known_hosts file that it needs is no more: there is no going on with it."""
+    """Whether a key or known_hosts file that it needs is not there, on a stick that is not plugged in say."""
     hosts = [node.host for node in setup.nodes]
     hosts += [setup.control_plane] if setup.control_plane else []
     files = [file for host in hosts for file in (host.identity_file, host.known_hosts) if file]

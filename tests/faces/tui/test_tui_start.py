@@ -201,3 +201,15 @@ def test_runs_that_ended_well_are_listed_once_for_the_same_machine(tmp_path: Pat
     assert named is not None
     assert [machine.host for machine in named] == ["anna@10.20.0.21", "anna@10.20.0.10"]
     assert recent_runs(tmp_path / "none") == ()
+
+
+def test_a_run_whose_key_is_not_at_hand_is_kept_until_it_is(tmp_path: Path) -> None:
+    (node,) = SETUP.nodes
+    key, runs = tmp_path / "stick" / "key", tmp_path / "runs"
+    (runs / "1").mkdir(parents=True)
+    setup = replace(SETUP, nodes=(replace(node, host=replace(node.host, identity_file=str(key))),))
+    (runs / "1" / SETUP_NAME).write_text(render(setup))
+    assert unfinished_runs(runs) == ()
+    key.parent.mkdir()
+    key.touch()
+    assert [found.node for found in unfinished_runs(runs)] == ["gpu1"]
