@@ -199,6 +199,22 @@ def _addresses(document: Any, key: str, mistakes: Mistakes) -> None:
         mistakes.add(key, "carries a password in its address; a setup file holds no secret.")
 
 
+def _name_new(temporary: str, path: Path) -> None:
+    """Give a whole file its name. Raises: FileExistsError, OSError."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT, exFAT and many network shares know no second name of a file: an empty file keeps the name for ours.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            Path(temporary).replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def write_new(path: Path, content: str | bytes) -> None:
     """Write a file that is not there yet, whole or not at all, 0600.
 
@@ -212,7 +228,7 @@ def write_new(path: Path, content: str | bytes) -> None:
             file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
-        os.link(temporary, path)
+        _name_new(temporary, path)
     except FileExistsError as error:
         raise InputError(
             "file-exists",

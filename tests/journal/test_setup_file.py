@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -303,3 +305,20 @@ def told_or_read(text: str) -> None:
             errors = (error,)
     assert all(error.where.file for error in errors)
     assert len(errors) == 1 or all(error.where.line and error.where.key for error in errors)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_where_files_have_one_name_only_a_new_one_is_written_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def link(source: str, target: Path) -> None:
+        raise OSError(number, os.strerror(number), source, None, str(target))
+
+    monkeypatch.setattr(os, "link", link)
+    file = tmp_path / "new.toml"
+    write_new(file, "x = 1\n")
+    with pytest.raises(InputError) as raised:
+        write_new(file, "y = 2\n")
+    assert raised.value.code == "file-exists"
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("x = 1\n", 0o600)
+    assert list(tmp_path.iterdir()) == [file]
