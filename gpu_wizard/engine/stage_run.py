@@ -133,8 +133,8 @@ class StageRun:
         """Perform a plan and give the world time; one that was cut off may be tried once more."""
         self._tried.append(plan)
         ending = await self._steps.perform_all(plan)
-        if ending == "api-lost":
-            # Nothing goes on without us: as soon as the API is back the same plan fits again.
+        if ending == "nothing-begun":
+            # Nothing goes on without us: as soon as we can ask again the same plan fits again.
             self._tried.remove(plan)
         await self._settled()
         if ending == "host-lost":

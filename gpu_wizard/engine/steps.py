@@ -45,7 +45,7 @@ TAIL_LINES = 40
 SYSTEM_STATE = Command(("systemctl", "is-system-running"), root=True)
 GOING_DOWN = "stopping"
 """Source: systemctl(1), is-system-running."""
-Ending: TypeAlias = Literal["whole", "host-lost", "api-lost"]
+Ending: TypeAlias = Literal["whole", "host-lost", "nothing-begun"]
 """How a plan ended: performed as a whole, or cut off; a command may then still run, an API request may not."""
 
 
@@ -149,9 +149,10 @@ class StepRunner:
             await self._failed(step, error)
             self.lost = error
             if isinstance(step.action, ApplyObject | DeleteObject):
-                return "api-lost"
-            await self.reconnect(host=self._lost_host(error))
-            return "host-lost"
+                return "nothing-begun"
+            lost = self._lost_host(error)
+            await self.reconnect(host=lost)
+            return "host-lost" if lost is self._acting_host(step) else "nothing-begun"
         except WizardError as error:
             error.lines = error.lines or tuple(self._tail)
             await self._failed(step, error)
@@ -170,6 +171,11 @@ class StepRunner:
         """Which of the two a step lost: one on the node may fetch a token from the control plane."""
         own, control = self.state.node.host, self.state.node.control_plane
         return control if control is not None and control.name == error.where.host else own
+
+    def _acting_host(self, step: Step) -> Host | None:
+        """Where a step's own command may go on without us."""
+        on_control = getattr(step.action, "on", "node") == "control_plane"
+        return self.state.node.control_plane if on_control else self.state.node.host
 
     async def _tell_token_form(self) -> None:
         """Once a token was written: its form, which tells an expired token from a mistyped one."""

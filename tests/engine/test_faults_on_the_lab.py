@@ -112,6 +112,33 @@ async def test_a_control_plane_that_is_cut_off_is_the_one_that_is_called_lost(
     assert [event.host.rpartition(":")[2] for event in told] == [str(control.port)] * 2
 
 
+async def test_what_a_cut_off_control_plane_did_not_give_is_fetched_anew_at_once(
+    tmp_path: Path,
+) -> None:
+    class Cutting(Watcher):
+        async def show(self, event: Event) -> None:
+            await super().show(event)
+            if not isinstance(event, StepStarted) or event.step.id != "join.token":
+                return
+            if self.of(ConnectionLost):
+                self.request_stop()
+            else:
+                await control.stop()
+                asyncio.get_running_loop().call_later(0.3, cut.set)
+
+    async with lab("fresh", tmp_path) as running:
+        control, cut = running.ssh["control"], asyncio.Event()
+        work = asyncio.create_task(
+            run_on(running.directory / "setup.toml", tmp_path / "runs", face=Cutting())
+        )
+        await asyncio.wait_for(cut.wait(), 60)
+        await control.start()
+        run = await asyncio.wait_for(work, 60)
+    assert len(run.face.of(ConnectionRestored)) == 1
+    assert [e.step.id for e in run.face.of(StepStarted)].count("join.token") == 2
+    assert run.face.of(StageSettling) == []
+
+
 async def test_a_restart_that_a_reboot_refuses_is_sat_out(tmp_path: Path) -> None:
     """Source: systemd 252: while it goes down, `systemctl restart` is a destructive transaction, status 4."""
 
