@@ -71,6 +71,9 @@ class GpuWatch:
         samples = self._source.samples(every_seconds)
         try:
             async for sample in samples:
+                if asking.done():
+                    # It ends by itself where there is nobody to ask, or by a bug, which is raised here.
+                    asking.result()
                 named = attribute(sample, self._pods)
                 uses = pod_uses(named, self._pods, self._seen) if self._node else ()
                 history = history.fold(named.at, uses)

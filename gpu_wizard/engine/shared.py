@@ -141,10 +141,14 @@ class Once(Generic[Q, A]):
         self._told.clear()
 
     async def _exchange(self, asks: Sequence[Q]) -> dict[Q, A | Unknown]:
-        answers = dict(zip(asks, await self._answers(asks), strict=True))
+        try:
+            answers = dict(zip(asks, await self._answers(asks), strict=True))
+        finally:
+            # Also after a bug: who asks next is to ask, not to get its error again.
+            for each in asks:
+                del self._running[each]
         now = asyncio.get_running_loop().time()
         for each, answer in answers.items():
-            del self._running[each]
             if each in self._common:
                 self._told[each] = now, answer
         return answers

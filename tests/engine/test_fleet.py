@@ -304,3 +304,19 @@ async def test_what_many_nodes_are_told_alike_is_parsed_once_and_nobody_gets_ano
     seen = await Fleet([berth(kind) for kind in kinds], (Kind(),)).look(Arrivals(30).arrived)
     assert [each.stages[0].assessment.code for each in seen] == kinds
     assert sorted(PARSED) == [b"kind-0", b"kind-1", b"kind-2"]
+
+
+async def test_a_bug_under_a_question_is_everyones_once_and_the_next_asks_anew() -> None:
+    class Broken(Machine):
+        async def ask(self, asks: Sequence[HostAsk]) -> list[HostAnswer]:
+            if not self.asked:
+                self.asked.append(asks)
+                raise ZeroDivisionError
+            return await super().ask(asks)
+
+    machine = Broken()
+    machine.answer.set()
+    shared = SharedHost(opening(machine))
+    with pytest.raises(ZeroDivisionError):
+        await shared.ask([CLOCK])
+    assert await shared.ask([CLOCK]) == [Output(0, b"2", b"")]

@@ -18,7 +18,7 @@ from gpu_wizard.facts.objects import PodObject, gpu_pods, parse_pod
 from gpu_wizard.journal.recording import read_setup
 from gpu_wizard.lab.serve import Lab
 from gpu_wizard.model.ports import ClusterReader, HostReader, TelemetrySource
-from gpu_wizard.model.question import Objects, ObjectsFound
+from gpu_wizard.model.question import ClusterAnswer, Objects, ObjectsFound
 from gpu_wizard.model.sample import GpuProcess, GpuSample, Sample
 from gpu_wizard.model.setup_file import SetupFile
 
@@ -129,3 +129,21 @@ async def test_a_machine_without_a_driver_says_why(
         failure,
         [f"gpu.{failure}"],
     )
+
+
+async def test_a_bug_in_asking_for_pods_is_not_swallowed(tmp_path: Path) -> None:
+    class Broken:
+        async def ask(self, _asks: object) -> list[ClusterAnswer]:
+            raise ZeroDivisionError
+
+        async def close(self) -> None:
+            return
+
+    async with lab("done", tmp_path) as (setup, _, _):
+        machine = await connect_machine(setup.nodes[0].host, READERS)
+        watch = GpuWatch(machine.source, machine.host, Broken())
+        async with asyncio.timeout(60), aclosing(watch.watch(0.1)) as watched:
+            with pytest.raises(ZeroDivisionError):
+                async for _ in watched:
+                    pass
+        await machine.host.close()
