@@ -25,6 +25,8 @@ from gpu_wizard.model.question import (
 )
 
 FIELD_MANAGER = "gpu-wizard"
+LONGEST_LOG_BYTES = 4 << 20
+"""Of one container: hundreds of lines of ten kilobytes."""
 MANAGED_BY = "app.kubernetes.io/managed-by"
 K3S_OWNER = "objectset.rio.cattle.io/owner-name"
 _APPLY = "application/apply-patch+yaml"
@@ -158,6 +160,8 @@ class KubeReader:
 
     async def _log(self, namespace: str, pod: str, container: str, ask: PodLogs) -> PodLog:
         query = {"container": container, "tailLines": str(ask.tail_lines)}
+        # A line may be as long as its writer likes.
+        query["limitBytes"] = str(LONGEST_LOG_BYTES)
         if ask.timestamps:
             query["timestamps"] = "true"
         answer = await self._connection.request(

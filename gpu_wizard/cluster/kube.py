@@ -24,6 +24,7 @@ from kubernetes_asyncio.config import ConfigException, load_kube_config, load_ku
 
 from gpu_wizard.cluster.answers import BUSY, HttpAnswer
 from gpu_wizard.model.errors import (
+    CommandError,
     InputError,
     TimedOutError,
     TrustError,
@@ -57,6 +58,8 @@ CONNECTIONS = 8
 _READ_BYTES = 1 << 21
 """Ahead of who reads a body: an object of etcd has up to 1.5 MiB. Source: kubernetes_asyncio's own session."""
 BUSY_TRIES = 3
+LARGEST_BYTES = 256 << 20
+"""Of one answer: every pod of the largest clusters is a fifth of that."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 2.0
 """Seconds between two tries of a request that a busy server did not carry out."""
 
@@ -193,10 +196,26 @@ class KubeConnection:
                 _preload_content=False,
                 _request_timeout=self._seconds,
             )
-            answer = HttpAnswer(response.status, await response.read())
+            answer = HttpAnswer(response.status, await self._body(response))
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as error:
             raise self._edge_error(error) from error
         return answer, _pause(response.headers.get("Retry-After", ""))
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """The whole answer. Raises: CommandError: it is too long for this machine's memory."""
+        pieces, length = [], 0
+        async for piece in response.content.iter_any():
+            pieces.append(piece)
+            length += len(piece)
+            if length > LARGEST_BYTES:
+                response.close()
+                raise CommandError(
+                    "api-answer-too-long",
+                    f"The Kubernetes API's answer is longer than {LARGEST_BYTES >> 20} MiB.",
+                    Where(host=self.server),
+                    params={"most": str(LARGEST_BYTES >> 20)},
+                )
+        return b"".join(pieces)
 
     def _edge_error(self, error: Exception) -> WizardError:
         where = Where(host=self.server)

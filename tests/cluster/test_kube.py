@@ -6,6 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from gpu_wizard.cluster import kube
 from gpu_wizard.cluster.answers import HttpAnswer
 from gpu_wizard.cluster.api import KubeCluster
 from gpu_wizard.cluster.kube import from_file, from_secret
@@ -270,6 +272,27 @@ async def test_a_server_that_never_answers_is_given_up(server: ClusterServer) ->
     await asking.close()
     listener.close()
     await listener.wait_closed()
+
+
+async def test_an_answer_without_end_is_not_read_to_it(
+    server: ClusterServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        with suppress(OSError):
+            while True:
+                writer.write(b" " * 65536)
+                await writer.drain()
+
+    monkeypatch.setattr(kube, "LARGEST_BYTES", 1 << 20)
+    listener = await asyncio.start_server(endless, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    asking = KubeCluster(await from_secret(config(server), address))
+    (answer,) = await asking.ask([Objects("Node")])
+    assert isinstance(answer, Unknown)
+    assert answer.code == "api-answer-too-long"
+    await asking.close()
+    listener.close()
 
 
 async def test_a_kubeconfig_in_memory_leaves_no_file(
