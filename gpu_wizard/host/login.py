@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,7 @@ import asyncssh
 
 from gpu_wizard.host.client import Client
 from gpu_wizard.host.keys import readable, unlock
-from gpu_wizard.host.known_hosts import HostKey, KnownKey, known_keys, remember
+from gpu_wizard.host.known_hosts import SSH_PORT, HostKey, KnownKey, known_keys, remember
 from gpu_wizard.host.ssh_errors import is_denial, translated
 from gpu_wizard.host.target import SshOptions, SshTarget
 from gpu_wizard.host.trust import judge, refused
@@ -139,6 +140,12 @@ class _Attempts:
     known: list[KnownKey] = field(default_factory=list, init=False)
     files: list[Path] = field(default_factory=list, init=False)
     types: list[str] = field(default_factory=list, init=False)
+    _host: str = field(default="", init=False)
+    """As known_hosts knows the machine, with `_port`."""
+    _port: int = field(default=SSH_PORT, init=False)
+    _has_ciphers: bool = field(default=False, init=False)
+    """Whether the configuration names its own."""
+    _key_was_good: Callable[[], None] = field(default=lambda: None, init=False)
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = self.settings or await _settings(self.target, self.options)
@@ -204,7 +211,7 @@ class _Attempts:
     def _look_up(self, settings: asyncssh.SSHClientConnectionOptions) -> None:
         user_files = settings.config.get("UserKnownHostsFile", ["~/.ssh/known_hosts"])
         names = [self.options.known_hosts] if self.options.known_hosts else user_files
-        files = [Path(str(name)).expanduser() for name in names]  # type: ignore[attr-defined]  # the library says object
+        files = [_records_file(str(name)) for name in names]  # type: ignore[attr-defined]  # the library says object
         self.files = files or [Path("~/.ssh/known_hosts").expanduser()]
         self._has_ciphers = bool(settings.config.get("Ciphers", ()))
         self._host = settings.host_key_alias or settings.host
@@ -261,6 +268,11 @@ class _Attempts:
             f"See whether `ssh {self.target.for_ssh}` works; load a key with a passphrase into the agent by `ssh-add`.",
             params={"host": self.target.host, "user": user, "target": self.target.for_ssh},
         )
+
+
+def _records_file(name: str) -> Path:
+    """A file that UserKnownHostsFile names; `none` stands for no records. Source: OpenSSH, ssh_config(5)."""
+    return Path(os.devnull if name.lower() == "none" else name).expanduser()
 
 
 def _public_key(known: KnownKey) -> asyncssh.SSHKey:

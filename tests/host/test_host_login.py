@@ -350,3 +350,16 @@ def test_targets(text: str, target: SshTarget | None) -> None:
             SshTarget.parse(text)
     else:
         assert SshTarget.parse(text) == target
+
+
+async def test_a_configuration_without_records_has_none_and_writes_none(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config"
+    config.write_text("Host *\n  UserKnownHostsFile none\n")
+    person = Person(trusts=True)
+    options = sshd.options(config_file=config, known_hosts=None, trust=person)
+    assert await works(await connect(sshd.target(), options))
+    assert len(person.shown) == 1
+    assert list(tmp_path.iterdir()) == [config]
