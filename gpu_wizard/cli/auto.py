@@ -17,7 +17,7 @@ from gpu_wizard.cli.edges import WRITERS, Edges, server_of
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.keyring import is_prompting, prompt, secret_of
 from gpu_wizard.cli.preflight import check
-from gpu_wizard.cli.run_folders import runs_folder
+from gpu_wizard.cli.run_folders import prune, runs_folder
 from gpu_wizard.cli.stopping import heard, until_stopped
 from gpu_wizard.engine.setup import Course, Target, run_setup
 from gpu_wizard.faces.auto import TextFace
@@ -84,6 +84,7 @@ async def _run(setup: SetupFile, options: AutoOptions) -> SetupFinished:
     )
     course = Course(STAGES, PROOF, options.plan, options.keep_going, options.prove)
     journal = FileJournal(folder)
+    prune(runs_folder())
     edges = replace(WRITERS, ask=RememberedSecrets(prompt))
     targets = [target(setup, node, run_id, edges) for node in setup.nodes]
     with contextlib.closing(journal), _interrupts(face.request_stop):

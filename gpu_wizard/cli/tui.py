@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_wizard.cli.exits import Exit
-from gpu_wizard.cli.run_folders import runs_folder
+from gpu_wizard.cli.run_folders import prune, runs_folder
 from gpu_wizard.cli.stopping import shown, until_stopped
 from gpu_wizard.cli.terminal import has_few_colours, wants_ascii
 from gpu_wizard.model.errors import InputError
@@ -167,6 +167,7 @@ async def run(request: RunRequest, face: Face, asker: Asker) -> SetupFinished:
     )
     targets = [target(request.setup, node, run_id, edges) for node in request.setup.nodes]
     with contextlib.closing(FileJournal(folder)) as journal:
+        prune(runs_folder())
         if not request.plan:
             _note_setup(request.setup, folder)
         finished = await run_setup(targets, course, face, journal, str(folder))
