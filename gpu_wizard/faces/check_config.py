@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from gpu_wizard.faces.printable import printable_line
 from gpu_wizard.facts.containerd_judge import Verdict, judge
 from gpu_wizard.facts.containerd_loaded import Finding
 from gpu_wizard.knowledge.texts import Language, sentence
@@ -24,7 +25,6 @@ LARGEST_BYTES = 16 << 20
 
 USABLE, UNREADABLE, NOT_USABLE = 0, 2, 3
 _VERSION = re.compile(r"v?\d+\.\d+([.+~-].*)?")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class DiskFiles:
@@ -101,7 +101,11 @@ def check_config(
     if as_json:
         print(json.dumps(as_object(verdict, language)))
     else:
-        print("\n".join(_safe(line) for line in _lines(verdict, str(file), containerd, language)))
+        print(
+            "\n".join(
+                printable_line(line) for line in _lines(verdict, str(file), containerd, language)
+            )
+        )
     return USABLE if verdict.usable else NOT_USABLE
 
 
@@ -168,11 +172,6 @@ def _mark(good: bool) -> str:
     return "✓" if good else "×"
 
 
-def _safe(line: str) -> str:
-    """A file's content must not steer the terminal."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", line)
-
-
 def _placed(file: Path, root: str) -> tuple[str, DiskFiles]:
     """The file's path as containerd would know it, and where its imports are."""
     path = file.absolute()
@@ -185,5 +184,8 @@ def _placed(file: Path, root: str) -> tuple[str, DiskFiles]:
 
 
 def _refuse(code: str, params: dict[str, str], language: Language) -> int:
-    print(_safe(sentence("word", f"containerd.bad-{code}", params, language)), file=sys.stderr)
+    print(
+        printable_line(sentence("word", f"containerd.bad-{code}", params, language)),
+        file=sys.stderr,
+    )
     return UNREADABLE
