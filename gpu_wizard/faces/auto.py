@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from gpu_wizard.faces import wording
+from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.faces.headless import Headless
 from gpu_wizard.faces.paper import Paper
 from gpu_wizard.faces.risks import cannot_be_undone
@@ -104,7 +105,7 @@ class TextFace(Headless):
         )
         for found in event.found if event.assessment.state != "done" else ():
             label, value = wording.row(found, self._language)
-            self._say(f"     {wording.GLYPHS.get(found.state or '', ' ')} {label}: {value}")
+            self._say(f"     {GLYPHS.get(found.state or '', ' ')} {label}: {value}")
         for note in wording.notes(event.assessment, self._language):
             self._say(f"     ! {note}")
         self._advise(event.assessment)
@@ -212,7 +213,7 @@ class TextFace(Headless):
         return wording.assessed(assessment, self._language)
 
     def _mark(self, state: str) -> str:
-        return f"{wording.GLYPHS[state]} {sentence('state', state, {}, self._language)}  "
+        return f"{GLYPHS[state]} {sentence('state', state, {}, self._language)}  "
 
     def _title(self, stage: str) -> str:
         return sentence("stage", stage, {}, self._language)

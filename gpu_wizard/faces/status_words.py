@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_wizard.faces import wording
+from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.knowledge.texts import Language, sentence
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.stage import Assessment
@@ -19,10 +20,10 @@ ASCII = {
 def glyphs(encoding: str | None) -> dict[str, str]:
     """State → one character, of those that a stream in this encoding can carry."""
     try:
-        "".join(wording.GLYPHS.values()).encode(encoding or "ascii")
+        "".join(GLYPHS.values()).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII
-    return wording.GLYPHS
+    return GLYPHS
 
 
 def word(code: str, language: Language, **params: str) -> str:

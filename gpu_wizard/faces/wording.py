@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.faces.printable import printable as printable
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.knowledge.diagnosis.ranking import Finding
@@ -25,19 +26,6 @@ from gpu_wizard.model.action import (
 from gpu_wizard.model.errors import InputListError, WizardError
 from gpu_wizard.model.events import Diagnosed
 from gpu_wizard.model.stage import Assessment, Found, Question
-
-GLYPHS = {
-    "done": "✓",
-    "needed": "●",
-    "waiting": "○",
-    "blocked": "■",
-    "unknown": "?",
-    "running": "►",
-    "failed": "×",
-    "stopped": "□",
-    "skipped": "–",
-}
-
 
 _UNFILLED = re.compile(r"<[a-z_]+>")
 """A parameter that an error does not bring."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,10 @@ from pathlib import Path
 from gpu_wizard.host.known_hosts import SSH_PORT, HostKey
 from gpu_wizard.model.errors import InputError, Where
 from gpu_wizard.model.secret import AskSecret, Secret
+from gpu_wizard.model.target import parsed
 
 AskTrust = Callable[[HostKey], Awaitable[bool]]
 """Whether to trust a key that is on no record; shown to a person with its fingerprint."""
-
-_TARGET = re.compile(
-    r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s:@\[\]]+|[0-9A-Fa-f:]+:[0-9A-Fa-f:]*))"
-    r"(?::(?P<port>\d{1,5}))?"
-)
 
 
 @dataclass(frozen=True)
@@ -35,9 +30,8 @@ class SshTarget:
     @staticmethod
     def parse(text: str, host_key: str = "") -> SshTarget:
         """`[USER@]HOST[:PORT]`; an IPv6 address with a port stands in brackets. Raises: InputError."""
-        found = _TARGET.fullmatch(text.strip())
-        port = int(found["port"]) if found and found["port"] else None
-        if found is None or (port is not None and not 0 < port < 65536):
+        written = parsed(text.strip())
+        if written is None:
             raise InputError(
                 "bad-target",
                 f"{text!r} is no host.",
@@ -45,7 +39,7 @@ class SshTarget:
                 "Write it as user@host or user@host:port.",
                 params={"host": text, "detail": "user@host:port"},
             )
-        return SshTarget(found["six"] or found["host"], found["user"] or "", port, host_key)
+        return SshTarget(written.host, written.user, written.port, host_key)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if self.port and ":" in self.host else self.host

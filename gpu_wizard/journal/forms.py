@@ -22,8 +22,7 @@ from gpu_wizard.model.spec import (
     RuntimeOptions,
     ToolkitOptions,
 )
-
-HIGHEST_PORT = 65535
+from gpu_wizard.model.target import parsed
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,6 @@ class Form:
 def _like(pattern: str, sentence: str) -> Form:
     compiled = re.compile(pattern)
     return Form(lambda value: compiled.fullmatch(value) is not None, sentence)
-
-
-_TARGET = re.compile(
-    r"(?:[^@\s]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s:@\[\]/]+|[0-9A-Fa-f:]+:[0-9A-Fa-f:]*)(?::(?P<port>\d{1,5}))?"
-)
-
-
-def _is_target(value: str) -> bool:
-    found = _TARGET.fullmatch(value)
-    return found is not None and (not found["port"] or 0 < int(found["port"]) <= HIGHEST_PORT)
 
 
 def _are_addresses(value: str) -> bool:
@@ -66,7 +55,7 @@ _PATH = _like(r"[^\x00-\x1f]+", "must be a path.")
 
 FORMS: Mapping[tuple[type, str], Form] = {
     (HostEntry, "host"): Form(
-        lambda value: value == LOCAL or _is_target(value),
+        lambda value: value == LOCAL or parsed(value) is not None,
         "must be [user@]host[:port], an alias of ~/.ssh/config, or local.",
     ),
     (HostEntry, "user"): _like(r"[^@\s:]+", "must be a login name."),

@@ -8,25 +8,12 @@ from typing import TypeAlias
 from rich.cells import cell_len
 from textual.content import Content
 
+from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.faces.printable import printable
 
 Part: TypeAlias = "str | tuple[str, str]"
 Line: TypeAlias = Content
 
-GLYPHS = {
-    "done": "✓",
-    "needed": "●",
-    "waiting": "○",
-    "blocked": "■",
-    "unknown": "?",
-    "running": "►",
-    "failed": "×",
-    "stopped": "□",
-    "skipped": "–",
-    "looking": "…",
-    "undone": "–",
-    "abandoned": "□",
-}
 _ASCII_GLYPHS = {
     "done": "+",
     "needed": "*",
