@@ -85,7 +85,11 @@ def test_signature_is_whole(signature: Signature) -> None:
 
 def test_every_wording_is_a_regular_expression() -> None:
     known = catalogue()
-    told = (each for one in SIGNATURES for each in (*one.wordings, *one.broad, *one.unless))
+    told = (
+        each
+        for one in SIGNATURES
+        for each in (*one.wordings, *one.broad, *one.loose, *one.unless, *one.loose_unless)
+    )
     cleared = (each.wording for each in known.recoveries)
     assert all(each.pattern for each in (*told, *cleared, *known.harmless))
 

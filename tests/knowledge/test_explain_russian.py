@@ -55,7 +55,10 @@ NAMES = frozenset(
     )
 )
 """Words that stand in Russian as they are: names in manifests, logs and NVIDIA's and Kubernetes' own."""
-UNTRANSLATED = ("argv", "files", "refs", "patterns", "sources", "broad", "unless", "where")
+UNTRANSLATED = (
+    *("argv", "files", "refs", "patterns", "sources", "broad", "loose", "unless", "where"),
+    "loose_unless",
+)
 CODE = re.compile(r"`[^`]*`|\{[^}]*\}|«[^»]*»|https?://\S+|[\w.-]+ = \w+|\S*/\S+|\"[^\"]*\"")
 CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 WORD = re.compile(r"[А-Яа-яЁё]{4,}")

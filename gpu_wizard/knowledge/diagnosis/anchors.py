@@ -17,11 +17,15 @@ KEPT_LINES = 20
 
 @dataclass
 class Hit:
-    """A signature that a log tells of. `lines`: the first ones and the newest; `text`: the line, cleaned."""
+    """A signature that a log tells of. `lines`: the first ones and the newest; `text`: the line, cleaned.
+
+    `loose`: only a few words told it, in a sentence that nobody knows.
+    """
 
     signature: Signature
     params: Mapping[str, str]
     text: str
+    loose: bool = False
     lines: list[int] = field(default_factory=list)
     last: int = 0
     count: int = 0
@@ -57,6 +61,7 @@ class Target:
     signature: Signature | None = None
     recovery: Recovery | None = None
     broad: bool = False
+    loose: bool = False
 
 
 @dataclass
@@ -135,10 +140,12 @@ class Index:
             recovery = self._recoveries[whose - len(self._signatures)]
             return Target(recovery.wording, recovery=recovery)
         signature = self._signatures[whose]
-        count = len(signature.wordings)
-        if which < count:
+        near, broad = len(signature.wordings), len(signature.broad)
+        if which < near:
             return Target(signature.wordings[which], signature)
-        return Target(signature.broad[which - count], signature, broad=True)
+        if which < near + broad:
+            return Target(signature.broad[which - near], signature, broad=True)
+        return Target(signature.loose[which - near - broad], signature, loose=True)
 
 
 @cache

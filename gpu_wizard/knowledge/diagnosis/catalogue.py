@@ -13,7 +13,7 @@ from gpu_wizard.knowledge.sources import content, files
 from gpu_wizard.knowledge.texts import Language
 
 FOLDER = "signatures"
-_TOLD = ("patterns", "broad", "unless", "only")
+_TOLD = ("patterns", "broad", "loose", "unless", "only", "loose_unless")
 Severity = Literal["blocker", "warning", "info"]
 LAYERS = (
     *("ssh", "host", "packages", "kernel", "driver", "toolkit", "containerd"),
@@ -59,7 +59,7 @@ class Signature:
     it is something else; `only`: one of these must. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
     `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
-    `told`: its wordings as they are written, by `patterns`, `broad`, `unless` and `only`; a log brings few signatures of
+    `told`: its wordings as they are written, by the names of these; a log brings few signatures of
     hundreds, and to read all their wordings takes longer than most logs.
     """
 
@@ -92,6 +92,16 @@ class Signature:
     def broad(self) -> tuple[Wording, ...]:
         """How it is told where the text is known to come from its stage."""
         return self._read("broad")
+
+    @cached_property
+    def loose(self) -> tuple[Wording, ...]:
+        """The few words that make it certain in whatever sentence; they count where no nearer wording stands."""
+        return self._read("loose")
+
+    @cached_property
+    def loose_unless(self) -> tuple[Wording, ...]:
+        """What makes these few words mean something else."""
+        return self._read("loose_unless", anchored=False)
 
     @cached_property
     def unless(self) -> tuple[Wording, ...]:

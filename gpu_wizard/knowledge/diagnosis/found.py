@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gpu_wizard.knowledge.diagnosis.anchors import Hit, merged
 from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.wording import without_digits
@@ -22,13 +20,14 @@ class Found:
         fresh, self.fresh = self.fresh, []
         return [each for each in fresh if each.signature.id in self.hits]
 
-    def record(self, signature: Signature, params: Mapping[str, str], text: str, line: int) -> Hit:
-        """A line tells of a signature. `text`: the line as it may be shown."""
-        hit = self.hits.get(signature.id)
+    def record(self, told: Hit, line: int) -> Hit:
+        """A line tells of a signature."""
+        hit, params = self.hits.get(told.signature.id), told.params
         if hit is None:
-            hit = self._new(Hit(signature, params, text))
+            hit = self._new(told)
         elif params and (not hit.params or params != hit.params):
             hit.params = merged(hit.params, params)
+        hit.loose = hit.loose and told.loose
         hit.add(line)
         return hit
 
@@ -47,7 +46,7 @@ class Found:
     def void(self, whole: str, first: int) -> None:
         """Take back what a part of a broken line told, where the rest of it says that it is something else."""
         for hit in list(self.hits.values()):
-            if hit.lines[0] >= first and not beside(hit.signature, whole):
+            if hit.lines[0] >= first and not beside(hit.signature, whole, loose=hit.loose):
                 del self.hits[hit.signature.id]
 
     def _new(self, hit: Hit) -> Hit:
@@ -58,11 +57,12 @@ class Found:
         return hit
 
 
-def beside(signature: Signature, text: str) -> bool:
+def beside(signature: Signature, text: str, *, loose: bool = False) -> bool:
     """Whether what stands beside a match leaves it what it is."""
-    if not (signature.unless or signature.only):
+    others = (*signature.unless, *signature.loose_unless) if loose else signature.unless
+    if not (others or signature.only):
         return True
     plainly = without_digits(text)
-    if any(each.stands_in(text, plainly) for each in signature.unless):
+    if any(each.stands_in(text, plainly) for each in others):
         return False
     return not signature.only or any(each.stands_in(text, plainly) for each in signature.only)

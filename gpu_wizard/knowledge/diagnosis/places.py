@@ -59,9 +59,9 @@ def ready() -> Mapping[str, Any]:
 
 
 def _owners(known: Catalogue) -> Iterable[list[str]]:
-    """The anchors of each signature, broad ones last, then those of each recovery and of each foreign saying."""
+    """The anchors of each signature, broad and loose ones last, then those of each recovery and of each foreign saying."""
     for signature in known.signatures:
-        yield [each.anchor for each in (*signature.wordings, *signature.broad)]
+        yield [each.anchor for each in (*signature.wordings, *signature.broad, *signature.loose)]
     for recovery in known.recoveries:
         yield [recovery.wording.anchor]
     for anchor in of_languages():

@@ -32,7 +32,7 @@ class Finding:
 
     `lines`: where, counted from 1; empty where facts alone tell it. `text`: the first of these lines, cleaned.
     `confirmed`: facts agree. `explained_by`: the id of the finding that it follows from, "" for none.
-    `variant`: a nearer cause of the same signature.
+    `variant`: a nearer cause of the same signature. `loose`: only a few words told it, see `Signature.loose`.
     """
 
     signature: Signature
@@ -43,6 +43,7 @@ class Finding:
     explained_by: str = ""
     variant: Variant | None = None
     order: int = 0
+    loose: bool = False
 
     @property
     def id(self) -> str:
@@ -118,6 +119,7 @@ def _finding(signature: Signature, hit: Hit | None, conditions: frozenset[str]) 
         bool(set(signature.confirmed_by) & conditions) or hit is None,
         variant=_variant(signature, params, conditions),
         order=hit.order if hit else 0,
+        loose=hit is not None and hit.loose,
     )
 
 
@@ -162,7 +164,7 @@ def _level(finding: Finding) -> int:
     return 2 if signature.symptom else int(signature.general)
 
 
-def _key(finding: Finding) -> tuple[int, int, int, int, int, int, int]:
+def _key(finding: Finding) -> tuple[int, ...]:
     signature = finding.signature
     return (
         int(finding.severity == "info"),
@@ -170,6 +172,7 @@ def _key(finding: Finding) -> tuple[int, int, int, int, int, int, int]:
         int(signature.symptom),
         int(not finding.confirmed),
         _SEVERITIES.index(finding.severity),
+        int(finding.loose),
         signature.rank,
         LAYERS.index(signature.layer) * 1000 + finding.order,
     )

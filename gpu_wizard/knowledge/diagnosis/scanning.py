@@ -192,18 +192,23 @@ class Scanner:
 
     def _matched(self, leads: tuple[Target, ...], window: str, begin: int) -> tuple[Hit, ...]:
         """The hits of a text: matches that reach into what stands from `begin` on."""
-        tried = ((each, _reaching(each.wording, window, begin)) for each in leads)
+        lower = window.lower().replace("\n", " ")
+        maybe = (each for each in leads if each.wording.may_stand_in(lower))
+        tried = ((each, _reaching(each.wording, window, begin)) for each in maybe)
         matched = [(target, match) for target, match in tried if match is not None]
+        matched.sort(key=lambda each: each[0].loose)
         if not matched or self._index.is_harmless(window[begin:]):
             return ()
         found: dict[str, Hit] = {}
         for target, match in matched:
             if target.recovery is not None:
                 self._found.clear(target.recovery)
+            elif target.loose and any(map(_near, found.values())):
+                break
             elif target.signature is not None and self._counts(
                 target, window[window.rfind("\n", 0, match.start()) + 1 :]
             ):
-                hit = self._record(target.signature, match, window[begin:])
+                hit = self._record(target.signature, match, window[begin:], loose=target.loose)
                 found[hit.signature.id] = hit
         return tuple(found.values())
 
@@ -211,13 +216,18 @@ class Scanner:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
             return False
-        return beside(signature, text)
+        return beside(signature, text, loose=target.loose)
 
-    def _record(self, signature: Signature, match: re.Match[str], line: str) -> Hit:
+    def _record(self, signature: Signature, match: re.Match[str], line: str, *, loose: bool) -> Hit:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}
         number, own = self._own
         text = shown(own if number == self.line else line)
-        return self._found.record(signature, params, text, self.line)
+        return self._found.record(Hit(signature, params, text, loose), self.line)
+
+
+def _near(hit: Hit) -> bool:
+    """Whether a sentence that is known tells a cause: then its words, taken by themselves, add none."""
+    return not (hit.loose or hit.signature.symptom or hit.signature.general)
 
 
 def _reaching(wording: Wording, window: str, begin: int) -> re.Match[str] | None:
