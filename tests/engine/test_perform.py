@@ -19,6 +19,8 @@ from gpu_wizard.model.action import Action, PutFile, RestoreFile, Step
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.ports import Node
 
+# One process for all that remove the backups' folder once it is empty.
+pytestmark = pytest.mark.xdist_group("backups")
 RUN_ID = f"perform-{os.getpid()}"
 
 

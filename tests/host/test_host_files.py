@@ -29,6 +29,8 @@ from tests.host.openssh import Sshd
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
 RUN_ID = f"test-{os.getpid()}"
 
+# One process for all that remove the backups' folder once it is empty.
+pytestmark = pytest.mark.xdist_group("backups")
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="files are written as root")
 
 

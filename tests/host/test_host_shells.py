@@ -18,6 +18,8 @@ from gpu_wizard.model.fact import Unknown
 from gpu_wizard.model.line import Chunk
 from gpu_wizard.model.question import Command, Files, FilesFound, Output
 
+# One process for all that remove the backups' folder once it is empty.
+pytestmark = pytest.mark.xdist_group("backups")
 RUN_ID = f"shells-{os.getpid()}"
 
 BUSYBOX = (
