@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
@@ -45,51 +47,40 @@ def ssh_config_hosts(path: Path) -> tuple[Candidate, ...]:
 
 def unfinished_runs(folder: Path) -> tuple[Unfinished, ...]:
     """Runs that did not end well, newest first; one that can't be read, or not be gone on with now, is left out."""
-    found: list[Unfinished] = []
-    try:
-        paths = sorted(folder.glob(f"*/{SETUP_NAME}"), reverse=True)
-    except OSError:
-        return ()
-    if not paths:
-        return ()
-    from gpu_wizard.journal.recording import read_setup
-
-    for path in paths:
-        try:
-            setup = read_setup(path)
-        except WizardError:
-            continue
-        if _names_what_is_gone(setup):
-            continue
-        found.append(
-            Unfinished(setup, setup.nodes[0].name, _last_stage(path.parent), path.stat().st_mtime)
-        )
-        if len(found) == _SHOWN:
-            break
-    return tuple(found)
+    found = (
+        Unfinished(setup, setup.nodes[0].name, _last_stage(Path(setup.path).parent), at)
+        for setup, at in _setups(folder, SETUP_NAME)
+    )
+    return tuple(islice(found, _SHOWN))
 
 
 def recent_runs(folder: Path) -> tuple[Recent, ...]:
-    """Runs that ended well, newest first, one of the same machines; one that can't be read is left out."""
+    """Runs that ended well, newest first, one of the same machines; left out as above."""
+    found: dict[tuple[str, ...], Recent] = {}
+    for setup, at in _setups(folder, FINISHED_NAME):
+        found.setdefault(tuple(node.host.host for node in setup.nodes), Recent(setup, at))
+        if len(found) == _SHOWN:
+            break
+    return tuple(found.values())
+
+
+def _setups(folder: Path, name: str) -> Iterator[tuple[SetupFile, float]]:
+    """The setups of this name in the folders of runs, newest first, and when each was written."""
     try:
-        paths = sorted(folder.glob(f"*/{FINISHED_NAME}"), reverse=True)
+        paths = sorted(folder.glob(f"*/{name}"), reverse=True)
     except OSError:
-        return ()
+        return
     if not paths:
-        return ()
+        return
     from gpu_wizard.journal.recording import read_setup
 
-    found: dict[tuple[str, ...], Recent] = {}
     for path in paths:
         try:
             setup, at = read_setup(path), path.stat().st_mtime
         except (WizardError, OSError):
             continue
         if not _names_what_is_gone(setup):
-            found.setdefault(tuple(node.host.host for node in setup.nodes), Recent(setup, at))
-        if len(found) == _SHOWN:
-            break
-    return tuple(found.values())
+            yield setup, at
 
 
 def _names_what_is_gone(setup: SetupFile) -> bool:

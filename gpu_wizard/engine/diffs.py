@@ -10,8 +10,9 @@ import yaml
 
 from gpu_wizard.model.action import ApplyObject, DeleteObject, Plan, PutFile, Step
 from gpu_wizard.model.errors import WizardError
+from gpu_wizard.model.events import NOT_LOOKED_AT
 from gpu_wizard.model.ports import Cluster, HostReader, Node
-from gpu_wizard.model.question import Files, FilesFound, Place
+from gpu_wizard.model.question import Files, FilesFound, HostAnswer, Place
 
 _SERVER_FIELDS = (
     "managedFields",
@@ -58,29 +59,38 @@ async def _host_diffs(host: HostReader, steps: list[Step], place: Place) -> dict
     if not seen:
         return {}
     paths = tuple(path for _, path, _ in seen)
+    answer: HostAnswer | None
     try:
         (answer,) = await host.ask([Files(paths, on=place, root=True, redact=True)])
     except WizardError:
-        answer = FilesFound(())
-    found = answer if isinstance(answer, FilesFound) else FilesFound(())
+        # As one who would not answer: what could not be asked for is told either way.
+        answer = None
+    found = answer if isinstance(answer, FilesFound) else None
     return {step_id: _file_diff(path, content, found) for step_id, path, content in seen}
 
 
-def _file_diff(path: str, content: bytes | None, found: FilesFound) -> str:
-    old = found.at(path)
-    before = old.text if old is not None else ""
+def _file_diff(path: str, content: bytes | None, found: FilesFound | None) -> str:
+    """`found` None: the host could not be asked."""
     after = content.decode(errors="replace") if content is not None else ""
-    return unified(before, after, path, path)
+    if found is None:
+        return _against_nothing(after, path)
+    old = found.at(path)
+    return unified(old.text if old is not None else "", after, path, path)
+
+
+def _against_nothing(after: str, name: str) -> str:
+    """All of it, with the remark that it may not be new."""
+    return f"{NOT_LOOKED_AT}\n{unified('', after, name, name)}"
 
 
 async def _object_diff(cluster: Cluster | None, apply: ApplyObject) -> str:
     name = f"{apply.kind}/{apply.name}"
     try:
         if cluster is None:
-            return unified("", _yaml(apply.manifest), name, name)
+            return _against_nothing(_yaml(apply.manifest), name)
         applied = await cluster.preview(apply)
     except WizardError:
-        return unified("", _yaml(apply.manifest), name, name)
+        return _against_nothing(_yaml(apply.manifest), name)
     if applied.before is None:
         # The server's defaults would hide the few lines that we ask for.
         return unified("", _yaml(apply.manifest), name, name)

@@ -142,7 +142,8 @@ class TextFace(Headless):
         if cannot_be_undone(step):
             no_undo = sentence("ui", "plan.no-undo", {}, self._language)
             self._say(f"      ! {no_undo}")
-        seen = wording.unseen(step.action, self._language) or self._diffs.get(step.id, "")
+        diff = wording.diff(self._diffs.get(step.id, ""), self._language)
+        seen = wording.unseen(step.action, self._language) or diff
         self._say(*(f"      {line}" for line in seen.splitlines()))
 
     def _words(self, step: Step) -> None:

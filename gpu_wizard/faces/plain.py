@@ -167,7 +167,8 @@ class PlainFace:
             if commands:
                 language = words.language
                 lines.append(f"   {wording.command(step.action, language)}")
-                seen = wording.unseen(step.action, language) or stage.diffs.get(step.id, "")
+                diff = wording.diff(stage.diffs.get(step.id, ""), language)
+                seen = wording.unseen(step.action, language) or diff
                 lines += [f"   {row}" for row in seen.splitlines()]
             lines += self._risk(step)
         return lines

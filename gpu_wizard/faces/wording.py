@@ -24,7 +24,7 @@ from gpu_wizard.model.action import (
     Step,
 )
 from gpu_wizard.model.errors import InputListError, WizardError
-from gpu_wizard.model.events import Diagnosed
+from gpu_wizard.model.events import NOT_LOOKED_AT, Diagnosed
 from gpu_wizard.model.stage import Assessment, Found, Question
 
 _UNFILLED = re.compile(r"<[a-z_]+>")
@@ -95,6 +95,11 @@ def act(action: PutFile | RestoreFile | ApplyObject | DeleteObject, language: La
         case DeleteObject():
             code, params = "plan.delete", {"object": _object(action)}
     return sentence("ui", code, params, language)
+
+
+def diff(text: str, language: Language) -> str:
+    """A plan's diff, with what could not be looked at told in words."""
+    return text.replace(NOT_LOOKED_AT, f"? {sentence('ui', 'plan.not-looked', {}, language)}", 1)
 
 
 def unseen(action: Action, language: Language) -> str:

@@ -56,11 +56,16 @@ class StageAssessed(Event):
     found: tuple[Found, ...] = ()
 
 
+NOT_LOOKED_AT = "\\ what is there now could not be looked at"
+"""A remark as diffs have them, which `patch` passes over."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlanMade(Event):
     """What would be done. `provisional`: foreseen only, an earlier stage comes first.
 
-    `diffs`: step id → unified diff of the file or object that it changes, where known; never of a secret.
+    `diffs`: step id → unified diff of the file or object that it changes, where known; never of a secret. One that
+    begins with the line `NOT_LOOKED_AT` is against nothing: what is there now could not be asked for.
     """
 
     plan: Plan

@@ -6,6 +6,7 @@ import shlex
 
 from rich.cells import cell_len
 
+from gpu_wizard.faces import wording
 from gpu_wizard.faces.tui.look import BODY, MUTED, Line, Look
 from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.faces.wording import act
@@ -85,7 +86,8 @@ def diff_lines(
     diff: str, look: Look, words: Words, width: int, *, whole: bool, indent: int = 4
 ) -> list[Line]:
     """A unified diff, its header left out: the act above names the file or object."""
-    rows = [row for row in diff.splitlines() if not row.startswith(("--- ", "+++ ", "@@"))]
+    told = wording.diff(diff, words.language)
+    rows = [row for row in told.splitlines() if not row.startswith(("--- ", "+++ ", "@@"))]
     shown = rows if whole else rows[:_SCRIPT_LINES]
     if len(rows) == len(shown) + 1:
         shown = rows
