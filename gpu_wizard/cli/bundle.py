@@ -14,7 +14,7 @@ from gpu_wizard import __version__
 from gpu_wizard.cli.exits import Exit
 from gpu_wizard.cli.run_folders import newest_run, runs_folder
 from gpu_wizard.faces.diagnose import as_text
-from gpu_wizard.faces.tui.exchanged import Bundle
+from gpu_wizard.faces.exchanged import Bundle
 from gpu_wizard.journal.recording import write_new
 from gpu_wizard.knowledge.anonymous import Anonymizer
 from gpu_wizard.knowledge.diagnose import Diagnoser

@@ -16,11 +16,11 @@ from gpu_wizard.cli.stopping import heard, until_stopped
 from gpu_wizard.cli.tui import candidates, recent, run, save_setup, unfinished
 from gpu_wizard.cli.typed import Typed
 from gpu_wizard.engine.progress import NodeProgress
+from gpu_wizard.faces.exchanged import RunRequest
+from gpu_wizard.faces.machines import Kind, Machine, nodes_named, not_left_open, setup_of
 from gpu_wizard.faces.plain import PlainFace
 from gpu_wizard.faces.terminal import Choice, Terminal
-from gpu_wizard.faces.tui.exchanged import RunRequest
-from gpu_wizard.faces.tui.machines import Kind, Machine, nodes_named, not_left_open, setup_of
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.knowledge.guide import page
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.errors import InputError

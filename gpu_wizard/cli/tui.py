@@ -23,7 +23,7 @@ from gpu_wizard.model.errors import InputError
 
 if TYPE_CHECKING:
     from gpu_wizard.engine.gpu_watch import CardSource
-    from gpu_wizard.faces.tui.exchanged import (
+    from gpu_wizard.faces.exchanged import (
         Asker,
         Bundle,
         Candidate,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
+from gpu_wizard.faces.exchanged import Candidate, Recent, Unfinished
 from gpu_wizard.model.errors import WizardError
 from gpu_wizard.model.setup_file import SetupFile
 

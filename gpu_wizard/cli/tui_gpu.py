@@ -9,7 +9,7 @@ from gpu_wizard.cli.edges import Edges
 from gpu_wizard.cli.gpu import connect_machine
 from gpu_wizard.cluster.api import KubeReader
 from gpu_wizard.engine.gpu_watch import GpuWatch, Watched
-from gpu_wizard.faces.tui.exchanged import Asker
+from gpu_wizard.faces.exchanged import Asker
 from gpu_wizard.host.local import local_reader
 from gpu_wizard.host.ssh import connect_reader
 from gpu_wizard.model.errors import WizardError

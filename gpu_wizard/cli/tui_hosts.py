@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gpu_wizard.cli.edges import Edges
 from gpu_wizard.cluster.api import KubeReader
-from gpu_wizard.faces.tui.exchanged import Asker, Tested
+from gpu_wizard.faces.exchanged import Asker, Tested
 from gpu_wizard.facts.identity import OS_RELEASE, OsRelease
 from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.pci import CARDS

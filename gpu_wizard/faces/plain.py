@@ -5,11 +5,11 @@ from __future__ import annotations
 from gpu_wizard.engine.progress import Progress
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces import wording
+from gpu_wizard.faces.exchanged import ShownKey
 from gpu_wizard.faces.printable import uncoloured
 from gpu_wizard.faces.risks import cannot_be_undone, disturbs
 from gpu_wizard.faces.terminal import Choice, Terminal
-from gpu_wizard.faces.tui.exchanged import ShownKey
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.events import (
     ConnectionLost,

@@ -8,7 +8,7 @@ from typing import Protocol, TextIO
 
 from gpu_wizard.faces.headless import Outlet
 from gpu_wizard.faces.printable import printable
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.model.secret import Secret
 
 Choice = tuple[str, str]

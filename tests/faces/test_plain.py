@@ -15,7 +15,7 @@ import gpu_wizard
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.plain import PlainFace
 from gpu_wizard.faces.terminal import Terminal
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.events import OutputReceived, StageAssessed
 from gpu_wizard.model.line import Chunk

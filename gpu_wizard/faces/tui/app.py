@@ -19,7 +19,7 @@ from gpu_wizard.faces.tui.screens.catalogue import make_screen
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.terminal_app import CALM_SECONDS, TerminalApp
 from gpu_wizard.faces.tui.ui import FindingWanted, RunWanted, ScreenWanted, SetupChosen, Ui
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from gpu_wizard.faces.exchanged import ShownKey
 from gpu_wizard.faces.tui.asked import Asked
-from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.live_keys import live_keys
 from gpu_wizard.faces.tui.look import ERROR
 from gpu_wizard.faces.tui.screens.dialogs import Dialog, EntryDialog, Said, plain

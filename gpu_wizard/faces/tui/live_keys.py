@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.screen import Screen
 
-    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.faces.words import Words
 
 _DIGITS = tuple("123456789")
 TABLE: tuple[tuple[str, ...], ...] = (

@@ -13,9 +13,9 @@ from gpu_wizard.faces.tui.ui import RunWanted
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:
+    from gpu_wizard.faces.exchanged import RunRequest
     from gpu_wizard.faces.tui.app import WizardApp
     from gpu_wizard.faces.tui.asked import Asked
-    from gpu_wizard.faces.tui.exchanged import RunRequest
 
 
 class Runs:
@@ -57,7 +57,7 @@ class Runs:
 
     def begin(self, wanted: RunWanted) -> None:
         """Start a run, unless one is going on; one that waits for the person makes way for it."""
-        from gpu_wizard.faces.tui.exchanged import RunRequest
+        from gpu_wizard.faces.exchanged import RunRequest
 
         ui = self._ui
         if ui.control.waiting is not None and not wanted.plan:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpu_wizard.engine.gpu_watch import CardSource
-    from gpu_wizard.faces.tui.exchanged import (
+    from gpu_wizard.faces.exchanged import (
         Asker,
         Bundle,
         Candidate,

@@ -16,7 +16,7 @@ from textual.worker import WorkerFailed
 
 from gpu_wizard.faces.tui import themes
 from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 CALM_SECONDS = 5.0
 """How seldom values are painted for a person who wants it calm."""

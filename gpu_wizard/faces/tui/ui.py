@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_wizard.faces.tui.control import Control
     from gpu_wizard.faces.tui.look import Look
     from gpu_wizard.faces.tui.services import Services
-    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.faces.words import Words
     from gpu_wizard.model.setup_file import SetupFile
 
 TO_DO = ("needed", "waiting", "failed", "stopped", "unknown")

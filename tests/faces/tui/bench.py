@@ -12,8 +12,7 @@ from rich.console import Console
 from textual.app import App
 from textual.pilot import Pilot
 
-from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.exchanged import (
+from gpu_wizard.faces.exchanged import (
     Asker,
     Bundle,
     Candidate,
@@ -22,6 +21,7 @@ from gpu_wizard.faces.tui.exchanged import (
     Tested,
     Unfinished,
 )
+from gpu_wizard.faces.tui.app import WizardApp
 from gpu_wizard.faces.tui.look import Look
 from gpu_wizard.faces.tui.services import Services
 from gpu_wizard.knowledge.texts import Language

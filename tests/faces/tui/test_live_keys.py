@@ -7,7 +7,7 @@ from textual.command import CommandPalette
 
 from gpu_wizard.faces.tui.commands import Everything
 from gpu_wizard.faces.tui.live_keys import MOVES, TABLE, live_keys
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from tests.faces.tui.bench import as_text, recorded_app, settle
 from tests.faces.tui.stage_states import failed, fresh, whole
 

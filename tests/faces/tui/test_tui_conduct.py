@@ -13,11 +13,11 @@ import pytest
 
 from gpu_wizard.cli.tui import save_text
 from gpu_wizard.engine.stage_run import AFTER_FAILURE
+from gpu_wizard.faces.exchanged import Asker, RunRequest
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.exchanged import Asker, RunRequest
 from gpu_wizard.faces.tui.order import ORDER
 from gpu_wizard.faces.tui.ui import RunWanted
-from gpu_wizard.faces.tui.words import Words, elapsed
+from gpu_wizard.faces.words import Words, elapsed
 from gpu_wizard.knowledge.texts import entries
 from gpu_wizard.model.errors import UnreachableError, Where
 from gpu_wizard.model.events import NodeFinished, OutputReceived, SetupFinished, StepStarted

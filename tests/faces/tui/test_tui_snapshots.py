@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from gpu_wizard.faces.exchanged import Candidate, Recent, Unfinished
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
 from gpu_wizard.faces.tui.screens.gpu import GpuScreen
 from gpu_wizard.knowledge.texts import Language
 from gpu_wizard.model.setup_file import HostEntry, NodeEntry, SetupFile

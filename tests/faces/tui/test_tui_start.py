@@ -19,8 +19,8 @@ from gpu_wizard.cli.tui_files import (
     ssh_config_hosts,
     unfinished_runs,
 )
+from gpu_wizard.faces.machines import Machine, named_in, setup_of
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.machines import Machine, named_in, setup_of
 from gpu_wizard.faces.tui.screens.start import StartScreen
 from gpu_wizard.faces.tui.widgets.buttons import ActionButton
 from gpu_wizard.journal.rendering import render

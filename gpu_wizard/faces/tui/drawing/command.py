@@ -8,8 +8,8 @@ from rich.cells import cell_len
 
 from gpu_wizard.faces import wording
 from gpu_wizard.faces.tui.look import BODY, MUTED, Line, Look
-from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.faces.wording import act
+from gpu_wizard.faces.words import Words
 from gpu_wizard.model.action import Action, Run
 
 _SCRIPT_LINES = 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gpu_wizard.engine.stage_progress import StageProgress
 from gpu_wizard.faces.tui.drawing.command import command_words
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.facts.containerd import CONFIG, ContainerdFiles
 from gpu_wizard.facts.containerd_rows import config_rows
 from gpu_wizard.facts.containerd_situation import Situation

@@ -36,7 +36,7 @@ from gpu_wizard.faces.tui.look import (
     Part,
 )
 from gpu_wizard.faces.tui.telemetry_view import STALE, History
-from gpu_wizard.faces.tui.words import elapsed
+from gpu_wizard.faces.words import elapsed
 from gpu_wizard.facts.gpu_warnings import warnings
 from gpu_wizard.knowledge.texts import next_step
 from gpu_wizard.model.sample import GpuSample, MigInstance, Sample

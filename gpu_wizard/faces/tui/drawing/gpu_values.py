@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_wizard.faces.tui.drawing.pen import Pen
-from gpu_wizard.faces.tui.words import NO_BREAK
+from gpu_wizard.faces.words import NO_BREAK
 from gpu_wizard.model.sample import GpuSample
 
 _GIB = 1 << 30

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from gpu_wizard.faces.tui.drawing.command import command_words
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
-from gpu_wizard.faces.tui.words import Words
 from gpu_wizard.faces.wording import act
+from gpu_wizard.faces.words import Words
 from gpu_wizard.model.action import Run, Step
 from gpu_wizard.model.events import Diagnosed, Event, StepFinished, StepStarted
 

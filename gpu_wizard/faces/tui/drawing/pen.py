@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gpu_wizard.faces.tui.look import Look
-    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.faces.words import Words
 
 
 class Pen(NamedTuple):

@@ -21,8 +21,8 @@ from gpu_wizard.faces.tui.look import (
     STYLES,
     Line,
 )
-from gpu_wizard.faces.tui.words import elapsed
 from gpu_wizard.faces.wording import error_advice, error_text, unseen
+from gpu_wizard.faces.words import elapsed
 from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.model.action import Step
 from gpu_wizard.model.errors import WizardError

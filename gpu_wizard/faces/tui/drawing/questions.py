@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 
 from gpu_wizard.engine.progress import NodeProgress
+from gpu_wizard.faces.exchanged import ShownKey
 from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.faces.risks import cannot_be_undone
 from gpu_wizard.faces.tui.asked import Asked
-from gpu_wizard.faces.tui.exchanged import ShownKey
 from gpu_wizard.faces.tui.live_keys import LiveKey, rows
 from gpu_wizard.faces.tui.look import BODY, HEADING, KEY, MUTED, RISK, STRONG, STYLES, Line
 from gpu_wizard.faces.tui.order import number_of

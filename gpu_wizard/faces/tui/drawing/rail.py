@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.faces.tui.look import BODY, CHOSEN, MUTED, STRONG, STYLES, Line, Look
 from gpu_wizard.faces.tui.order import ORDER, number_of, shown_state
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.facts.k3s import K3S_VERSION
 from gpu_wizard.facts.nvidia_smi import SMI_QUERY, SmiReport
 from gpu_wizard.facts.objects import NODE_PODS, gpu_pods

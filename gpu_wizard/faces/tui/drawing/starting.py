@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from gpu_wizard.faces.machines import nodes_named
 from gpu_wizard.faces.tui.look import (
     BODY,
     CHOSEN,
@@ -18,14 +19,13 @@ from gpu_wizard.faces.tui.look import (
     Look,
     Part,
 )
-from gpu_wizard.faces.tui.machines import nodes_named
 from gpu_wizard.faces.tui.order import ORDER, number_of
 
 if TYPE_CHECKING:
+    from gpu_wizard.faces.exchanged import Candidate, Recent, Tested, Unfinished
+    from gpu_wizard.faces.machines import Machine
     from gpu_wizard.faces.tui.drawing.pen import Pen
-    from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Tested, Unfinished
-    from gpu_wizard.faces.tui.machines import Machine
-    from gpu_wizard.faces.tui.words import Words
+    from gpu_wizard.faces.words import Words
     from gpu_wizard.knowledge.texts import Language
     from gpu_wizard.model.errors import WizardError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_wizard.faces.tui.order import ORDER, number_of
 from gpu_wizard.faces.tui.ui import Ui
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 
 def told(ui: Ui) -> dict[str, str]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import BODY, HEADING, MUTED, STRONG, Line, Look
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.knowledge.guide import Block, page
 from gpu_wizard.knowledge.texts import Language
 

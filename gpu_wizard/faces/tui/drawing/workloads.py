@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_wizard.engine.progress import NodeProgress
 from gpu_wizard.engine.survey import filled
 from gpu_wizard.faces.manifest import as_yaml
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.facts.workloads import Fit, Wanted, WorkloadFacts, fit_of, workload
 from gpu_wizard.model.fact import Fact, Unknown
 from gpu_wizard.model.question import probes_of

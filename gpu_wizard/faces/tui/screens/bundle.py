@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from gpu_wizard.faces.exchanged import Bundle
 from gpu_wizard.faces.tui.asking import ask_path
 from gpu_wizard.faces.tui.drawing.told import told
-from gpu_wizard.faces.tui.exchanged import Bundle
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.output_log import OutputLog
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen

@@ -12,8 +12,8 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 
 from gpu_wizard.engine.gpu_watch import CardSource
+from gpu_wizard.faces.exchanged import Asker
 from gpu_wizard.faces.tui.drawing.gpu import age_text, panel_lines
-from gpu_wizard.faces.tui.exchanged import Asker
 from gpu_wizard.faces.tui.live_cards import EVERY_SECONDS, LiveCards
 from gpu_wizard.faces.tui.look import HEADING, MUTED, Line, Part
 from gpu_wizard.faces.tui.screens.wizard_screen import BACK, HELP, QUIT, WizardScreen

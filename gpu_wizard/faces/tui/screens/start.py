@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
+from gpu_wizard.faces.machines import Machine, named_in, not_left_open, setup_of
 from gpu_wizard.faces.tui.drawing.starting import (
     Choice,
     choice_lines,
@@ -23,7 +24,6 @@ from gpu_wizard.faces.tui.drawing.starting import (
     trouble_text,
 )
 from gpu_wizard.faces.tui.look import ERROR, HEADING, MUTED, Line, Part
-from gpu_wizard.faces.tui.machines import Machine, named_in, not_left_open, setup_of
 from gpu_wizard.faces.tui.screens import trials
 from gpu_wizard.faces.tui.screens.wizard_screen import WizardScreen
 from gpu_wizard.faces.tui.ui import SetupChosen
@@ -34,8 +34,8 @@ from gpu_wizard.faces.tui.widgets.field import Field
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:
-    from gpu_wizard.faces.tui.exchanged import Candidate, Recent, Unfinished
-    from gpu_wizard.faces.tui.machines import Kind
+    from gpu_wizard.faces.exchanged import Candidate, Recent, Unfinished
+    from gpu_wizard.faces.machines import Kind
     from gpu_wizard.faces.tui.ui import Ui
     from gpu_wizard.model.setup_file import SetupFile
 
@@ -177,7 +177,7 @@ class StartScreen(WizardScreen):
             await self._take(rows[self._chosen])
 
     async def _take(self, row: Choice) -> None:
-        from gpu_wizard.faces.tui.exchanged import Tested
+        from gpu_wizard.faces.exchanged import Tested
         from gpu_wizard.model.setup_file import LOCAL
 
         name = self._which

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 
 from gpu_wizard.faces.tui.look import Line, Look
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 SMALLEST: Final = Size(60, 20)
 

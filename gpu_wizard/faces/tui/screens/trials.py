@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
+from gpu_wizard.faces.exchanged import Tested
+from gpu_wizard.faces.machines import Machine, named_in
 from gpu_wizard.faces.tui.drawing.starting import shown_name, trouble_text
-from gpu_wizard.faces.tui.exchanged import Tested
-from gpu_wizard.faces.tui.machines import Machine, named_in
 from gpu_wizard.faces.tui.widgets.buttons import ButtonRow
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:
-    from gpu_wizard.faces.tui.exchanged import Asker
+    from gpu_wizard.faces.exchanged import Asker
     from gpu_wizard.faces.tui.screens.start import StartScreen
     from gpu_wizard.model.setup_file import SetupFile
 

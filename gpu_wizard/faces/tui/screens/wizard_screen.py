@@ -15,7 +15,7 @@ from gpu_wizard.faces.tui.look import BODY, ERROR, MUTED, RISK, STRONG, STYLES, 
 from gpu_wizard.faces.tui.widgets.bars import Footer, Header, Hint
 from gpu_wizard.faces.tui.widgets.buttons import Action, ButtonRow
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.faces.tui.words import elapsed
+from gpu_wizard.faces.words import elapsed
 from gpu_wizard.model.errors import WizardError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from gpu_wizard.faces.tui.watching.node import NodeScreen
 from gpu_wizard.faces.tui.watching.nodes_view import CursorMoved, Eyes, NodesView, NodeWanted
 from gpu_wizard.faces.tui.watching.read_only import ReadOnlyApp
 from gpu_wizard.faces.tui.watching.sight import Sight
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.knowledge.texts import Language
 
 STILL: timedelta = timedelta(seconds=2)

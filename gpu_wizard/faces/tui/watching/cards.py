@@ -22,7 +22,7 @@ from gpu_wizard.faces.tui.watching.read_only_screen import HELP, QUIT, ReadOnlyS
 from gpu_wizard.faces.tui.watching.view import View
 from gpu_wizard.faces.tui.widgets.bars import Hint
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 from gpu_wizard.knowledge.texts import Language
 
 

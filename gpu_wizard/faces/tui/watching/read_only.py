@@ -16,7 +16,7 @@ from gpu_wizard.faces.tui.watching.keys import key_lines
 from gpu_wizard.faces.tui.watching.read_only_screen import ReadOnlyScreen
 from gpu_wizard.faces.tui.watching.view import ValuesCame, View
 from gpu_wizard.faces.tui.widgets.buttons import Action
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 PAINT_SECONDS = 0.1
 

@@ -23,7 +23,7 @@ from gpu_wizard.faces.tui.look import (
     wrap,
 )
 from gpu_wizard.faces.tui.watching.sight import FOLD, WORST_FIRST, Change, Sight, Told
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 WIDE = 120
 _STAGES = 9

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from gpu_wizard.faces.tui.drawing.pen import Pen
 from gpu_wizard.faces.tui.look import Look
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 
 @dataclass

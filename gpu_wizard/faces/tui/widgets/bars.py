@@ -10,7 +10,7 @@ from textual import events
 
 from gpu_wizard.faces.tui.look import BODY, KEY, Line, Look, Part
 from gpu_wizard.faces.tui.widgets.drawn import Drawn
-from gpu_wizard.faces.tui.words import Words
+from gpu_wizard.faces.words import Words
 
 
 class Hint(NamedTuple):

@@ -11,7 +11,7 @@ from gpu_wizard.faces.ranges import folded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_wizard.faces.tui.exchanged import Recent, Tested, Unfinished
+    from gpu_wizard.faces.exchanged import Recent, Tested, Unfinished
     from gpu_wizard.model.setup_file import SetupFile
 
 Kind = Literal["host", "local", "same", "kubeconfig"]
