@@ -83,3 +83,11 @@ def test_numbers_in_a_foreign_line_still_tell_causes_apart() -> None:
         "apt-driver-not-found",
         "apt-package-not-found",
     }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_line_that_repeats_a_saying_is_read_in_bounded_steps(language: str) -> None:
+    """With an expression that tries all ways one such line took a quarter of a minute."""
+    for _, said in pairs(language):
+        parts = re.split(r"\{\d\}", said)
+        diagnose([(parts[0] + "x".join(parts[1:-1]) + "x") * 100])

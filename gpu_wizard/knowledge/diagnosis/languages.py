@@ -16,6 +16,10 @@ from gpu_wizard.knowledge.sources import content, files
 FOLDER = "languages"
 _PLACE = re.compile(r"\{(\d)\}")
 _DIGITS = b"0123456789"
+_LONGEST = 200
+"""So long, at most, is what stands in a place."""
+_OFTEN = 8
+"""So often, at most, is one text looked for in a line."""
 _CAPITAL = re.compile(r"[^\W\d_a-zA-Z]")
 
 
@@ -31,19 +35,57 @@ class Saying:
     anchor: str
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Compiled at its first use."""
-        parts = _PLACE.split(self.said)
-        told = (_any(part, parts[-1]) if at % 2 else _blanks(part) for at, part in enumerate(parts))
-        return re.compile("".join(told), re.IGNORECASE)
+    def _literals(self) -> tuple[re.Pattern[str], ...]:
+        """What stands between the places, compiled at the first use."""
+        parts = _PLACE.split(self.said)[::2]
+        return tuple(re.compile(_blanks(part), re.IGNORECASE) for part in parts if part)
 
     def told(self, line: str) -> str:
-        """A line with this in English."""
-        return self.pattern.sub(self._english, line)
+        """A line with this in English. Each part is the next one after the part before: nothing is tried twice."""
+        told, at = [], 0
+        for _ in range(_OFTEN):
+            found = self._found(line, at)
+            if found is None:
+                break
+            start, end, values = found
+            told += [line[at:start], self._english(values)]
+            at = end
+        return "".join((*told, line[at:]))
 
-    def _english(self, found: re.Match[str]) -> str:
-        parts = found.groupdict()
-        return _PLACE.sub(lambda place: parts.get(f"p{place[1]}") or "", self.english)
+    def _found(self, line: str, at: int) -> tuple[int, int, list[str]] | None:
+        """The first place from `at` on: its beginning, its end, and what stands in the places of the text."""
+        first, *others = self._literals
+        begun = first.search(line, at)
+        for _ in range(_OFTEN):
+            if begun is None:
+                return None
+            start, end, values = begun.start(), begun.end(), list[str]()
+            if self.said.startswith("{"):
+                colon = line.rfind(": ", at, start)
+                start = max(at if colon < 0 else colon + 2, start - _LONGEST)
+                values.append(line[start : begun.start()])
+            for part in others:
+                found = part.search(line, end, end + _LONGEST)
+                if found is None:
+                    break
+                values.append(line[end : found.start()])
+                end = found.end()
+            else:
+                return self._ended(line, start, end, values)
+            begun = first.search(line, begun.end())
+        return None
+
+    def _ended(
+        self, line: str, start: int, end: int, values: list[str]
+    ) -> tuple[int, int, list[str]]:
+        if self.said.endswith("}"):
+            values.append(line[end : end + _LONGEST])
+            end += len(values[-1])
+        return start, end, values
+
+    def _english(self, values: Sequence[str]) -> str:
+        said = dict(zip(_PLACE.findall(self.said), values, strict=True))
+        return _PLACE.sub(lambda place: said.get(place[1], ""), self.english)
 
 
 @cache
@@ -83,10 +125,6 @@ def _anchor(text: str) -> str:
 
 def _capital(letter: str) -> bool:
     return _CAPITAL.match(letter) is not None and letter.lower() != letter
-
-
-def _any(number: str, last: str) -> str:
-    return f"(?P<p{number}>.{{1,200}}{'?' if last else ''})"
 
 
 def _blanks(text: str) -> str:
