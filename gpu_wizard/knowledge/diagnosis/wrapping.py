@@ -13,7 +13,7 @@ _WIDEST = 250
 _ANEW = re.compile(
     rb"\s*(?:[\[{#$*+|=<>-]|\d{4}[-/]\d\d|\d\d?:\d\d|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) {1,2}\d"
     rb"|[IWEF]\d{4} |(?:time|level|ts|msg|severity)=|(?:Warning|Normal) |\w+@[\w-]+:|[\w.-]+(?:\[\d+\]:|:\d+:\d)"
-    rb"|(?:error|warning|info|debug|critical):\S"
+    rb"|(?:trac|debu|info|warn|erro|fata|pani)\[\d+|(?:error|warning|info|debug|critical):\S"
     rb"|(?:error|warning|err|fatal|info|note|hint|debug|critical|[ewn]|get|hit|ign|dpkg|apt|curl|wget|gpg|gcc|make"
     rb"|ld|cc1|modprobe|insmod|rmmod|nvrm|nvidia[\w-]*|docker|podman|ssh|sudo|bash|sh|k3s|rke2|kubelet|kubectl|kubeadm|qemu[\w-]*)"
     rb": )",
