@@ -7,6 +7,7 @@ where that is installed; all go to `screenshots/`.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -249,6 +250,9 @@ def main() -> None:
     for name in sys.argv[1:] or SERIES:
         print(name, flush=True)
         asyncio.run(SERIES[name]())  # type: ignore[arg-type]  # every one is a coroutine
+    # As in gpu_wizard/lab/__main__.py: the lab's threads may not wake while Python is taken down.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def main() -> None:
     # asyncio would report every client that hangs up while its channels are being closed.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(_serve(parser.parse_args()))
+    # The interpreters' threads (Rust) outlive this one; one that wakes while Python is taken down aborts the process.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
