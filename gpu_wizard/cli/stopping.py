@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,7 +32,13 @@ def as_interrupts() -> None:
 
 @contextmanager
 def heard(stop: Callable[[], object]) -> Iterator[None]:
-    """While inside, each of the signals calls `stop` in the running loop, and nothing else."""
+    """While inside, each of the signals calls `stop` in the running loop, and nothing else.
+
+    A thread that is not the first gets no signals: there they stay what they were.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _listening.append(stop)
     try:
         if len(_listening) > 1:
