@@ -247,9 +247,12 @@ SERIES: dict[str, Callable[[], Awaitable[None]]] = {
 
 def main() -> None:
     """All series, or those named."""
+    # What ran on this machine before is no part of a picture.
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp()
     for name in sys.argv[1:] or SERIES:
         print(name, flush=True)
         asyncio.run(SERIES[name]())  # type: ignore[arg-type]  # every one is a coroutine
+    shutil.rmtree(os.environ["XDG_STATE_HOME"], ignore_errors=True)
     # As in gpu_wizard/lab/__main__.py: the lab's threads may not wake while Python is taken down.
     sys.stdout.flush()
     os._exit(0)
