@@ -141,6 +141,8 @@ class ButtonRow(Horizontal):
         if had_focus:
             self.screen.set_focus(None)
         await self.remove_children()
+        if not self.is_attached:  # the program was ended meanwhile
+            return
         await self.mount(*map(self._button, actions))
         self._owed = had_focus and not actions
         if had_focus:
