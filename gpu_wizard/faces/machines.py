@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gpu_wizard.faces.ranges import folded
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,6 +46,8 @@ def nodes_named(setup: SetupFile) -> str:
     """What a list calls it: the host of the only node, or the names of all in few words."""
     if len(setup.nodes) == 1:
         return setup.nodes[0].host.host
+    from gpu_wizard.faces.ranges import folded  # the first screen seldom lists several nodes
+
     return folded(node.name for node in setup.nodes)
 
 

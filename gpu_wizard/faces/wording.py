@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 
 from gpu_wizard.faces.glyphs import GLYPHS
 from gpu_wizard.faces.printable import printable as printable
@@ -155,7 +156,9 @@ def error_text(error: WizardError, language: Language) -> str:
     text = sentence("reason", error.code, error.params, language)
     if language == "en" or text == error.code or _UNFILLED.search(text):
         text = translated(error.message, language)
-    where = ", ".join(translated(part, language) for part in error.where.parts())
+    # What a sentence says need not be said behind it.
+    place = replace(error.where, host="") if error.where.host in text else error.where
+    where = ", ".join(translated(part, language) for part in place.parts())
     return f"{text} ({where})" if where else text
 
 

@@ -55,7 +55,8 @@ _PATH = _like(r"[^\x00-\x1f]+", "must be a path.")
 
 FORMS: Mapping[tuple[type, str], Form] = {
     (HostEntry, "host"): Form(
-        lambda value: value == LOCAL or parsed(value) is not None,
+        # An empty one is told as missing.
+        lambda value: value in ("", LOCAL) or parsed(value) is not None,
         "must be [user@]host[:port], an alias of ~/.ssh/config, or local.",
     ),
     (HostEntry, "user"): _like(r"[^@\s:]+", "must be a login name."),

@@ -25,7 +25,7 @@ from gpu_wizard.model.events import (
     StepStarted,
 )
 from gpu_wizard.model.spec import Spec
-from tests.engine.lab_runs import Watcher, run_on
+from tests.engine.lab_runs import Run, Watcher, run_on
 
 SPEED = 25.0
 CONFIG = "/etc/rancher/k3s/config.yaml.d/50-gpu-wizard.yaml"
@@ -86,6 +86,18 @@ async def test_a_cut_connection_is_opened_again_and_the_node_is_asked(tmp_path: 
         assert len(run.face.of(ConnectionLost)) == len(run.face.of(ConnectionRestored)) >= 1
 
 
+async def run_until_control_is_back(
+    running: Lab, tmp_path: Path, face: Watcher, cut: asyncio.Event
+) -> Run:
+    """A run whose face cuts the control plane off and sets `cut`; its SSH server comes back then."""
+    work = asyncio.create_task(
+        run_on(running.directory / "setup.toml", tmp_path / "runs", face=face)
+    )
+    await asyncio.wait_for(cut.wait(), 60)
+    await running.ssh["control"].start()
+    return await asyncio.wait_for(work, 60)
+
+
 async def test_a_control_plane_that_is_cut_off_is_the_one_that_is_called_lost(
     tmp_path: Path,
 ) -> None:
@@ -102,12 +114,7 @@ async def test_a_control_plane_that_is_cut_off_is_the_one_that_is_called_lost(
 
     async with lab("fresh", tmp_path) as running:
         control, lost = running.ssh["control"], asyncio.Event()
-        work = asyncio.create_task(
-            run_on(running.directory / "setup.toml", tmp_path / "runs", face=Cutting())
-        )
-        await asyncio.wait_for(lost.wait(), 60)
-        await control.start()
-        run = await work
+        run = await run_until_control_is_back(running, tmp_path, Cutting(), lost)
     told = [*run.face.of(ConnectionLost), *run.face.of(ConnectionRestored)]
     assert [event.host.rpartition(":")[2] for event in told] == [str(control.port)] * 2
 
@@ -128,12 +135,7 @@ async def test_what_a_cut_off_control_plane_did_not_give_is_fetched_anew_at_once
 
     async with lab("fresh", tmp_path) as running:
         control, cut = running.ssh["control"], asyncio.Event()
-        work = asyncio.create_task(
-            run_on(running.directory / "setup.toml", tmp_path / "runs", face=Cutting())
-        )
-        await asyncio.wait_for(cut.wait(), 60)
-        await control.start()
-        run = await asyncio.wait_for(work, 60)
+        run = await run_until_control_is_back(running, tmp_path, Cutting(), cut)
     assert len(run.face.of(ConnectionRestored)) == 1
     assert [e.step.id for e in run.face.of(StepStarted)].count("join.token") == 2
     assert run.face.of(StageSettling) == []

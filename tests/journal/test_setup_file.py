@@ -114,6 +114,15 @@ def test_a_host_of_the_wrong_type_is_one_mistake(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("host", ["", 'host = ""\n'])
+def test_a_host_that_is_missing_is_one_mistake(tmp_path: Path, host: str) -> None:
+    text = f'version = 1\n[control_plane]\nhost = "a"\n[[nodes]]\nname = "gpu1"\n{host}'
+    with pytest.raises(InputListError) as caught:
+        read_setup(written(tmp_path, text))
+    (mistake,) = caught.value.errors
+    assert mistake.where.key == "nodes[0].host"
+
+
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
     text = GOOD.replace('sudo = {from = "prompt"}', 'sudo = "hunter2"')
     found = mistakes(tmp_path, text)

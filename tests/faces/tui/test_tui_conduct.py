@@ -312,4 +312,4 @@ def test_the_first_frame_waits_for_nothing_that_runs_need(tmp_path: Path) -> Non
     assert "gpu_wizard.faces.tui.screens.start" in ours
     assert loaded & {"asyncssh", "kubernetes_asyncio", "tomllib", "tomlkit"} == set()
     assert ours & {"gpu_wizard.engine.progress", "gpu_wizard.model.events"} == set()
-    assert len(ours) < 55
+    assert len(ours) < 50

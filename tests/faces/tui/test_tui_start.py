@@ -21,7 +21,7 @@ from gpu_wizard.cli.tui_files import (
 )
 from gpu_wizard.faces.machines import Machine, named_in, setup_of
 from gpu_wizard.faces.tui.app import WizardApp
-from gpu_wizard.faces.tui.screens.start import StartScreen
+from gpu_wizard.faces.tui.screens.start import TEST_AFTER_SECONDS, StartScreen
 from gpu_wizard.faces.tui.widgets.buttons import ActionButton
 from gpu_wizard.journal.rendering import render
 from gpu_wizard.lab.serve import Lab
@@ -117,6 +117,17 @@ async def test_the_first_machine_is_tried_also_where_the_second_is_typed_at_once
             while not all(fields[name].tested for name in ("gpu", "control")):
                 await pilot.pause(0.05)
         assert [fields[name].host for name in ("gpu", "control")] == ["anna@gpu-7", "anna@k3s-7"]
+
+
+async def test_a_name_that_was_erased_at_once_is_not_tried() -> None:
+    app = recorded_app([], setup=None)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press(*"gpu1", "full_stop", *"lan", "ctrl+u")
+        start = app.screen_stack[1]
+        assert isinstance(start, StartScreen)
+        await asyncio.sleep(2 * TEST_AFTER_SECONDS)
+        assert start.fields["gpu"] == Machine()
 
 
 async def test_a_machine_that_does_not_answer_is_said_in_its_row(tmp_path: Path) -> None:

@@ -146,11 +146,11 @@ class StartScreen(WizardScreen):
         """Tested a moment after the last key."""
         text = event.value.strip()
         name = (event.input.id or "").removeprefix("field-")
+        self._settle(name)
         if text == self._shown(name):
             return
         self.fields[name] = Machine()
         self._chosen = 0
-        self._settle(name)
         if re.search(r"\w", text):
             timer = self.set_timer(TEST_AFTER_SECONDS, lambda: self._typed(name, text))
             self._debounces[name] = timer
