@@ -18,6 +18,8 @@ ROWS = [
     if not line.startswith("# ")
 ]
 LANGUAGES = ("de", "es", "fr", "pt", "ru", "zh")
+MORE = ("ca", "cs", "it", "ja", "ko", "nl", "pl", "sv", "tr", "uk")
+FILES = (*LANGUAGES[:3], "more", *LANGUAGES[3:])
 FILL = ("nvidia-driver-550", "11", "libcuda1", "first", "second", "third", "fourth")
 
 
@@ -34,8 +36,13 @@ def test_each_language_tells_of_each_of_the_common_programs() -> None:
     told = {tuple(whose.split()) for _, whose, _ in ROWS}
     common = ("apt", "libapt", "dpkg", "bash", "glibc", "wget", "dnf", "rpm")
     missing = {(language, each) for language in LANGUAGES for each in common} - told
-    assert files("languages") == LANGUAGES
+    assert files("languages") == FILES
     assert missing <= {("zh", "rpm")}
+    more = content("languages", "more")
+    assert {(language, each) for language in MORE for each in ("apt", "bash", "glibc", "sudoers")} <= {
+        tuple(name.split()) for name in more
+    }
+    assert {language for language, _ in told} == {*LANGUAGES, *MORE}
 
 
 def pairs(language: str) -> Iterator[tuple[str, str]]:
@@ -47,13 +54,13 @@ def filled(text: str) -> str:
     return re.sub(r"\{(\d)\}", lambda place: FILL[int(place[1]) - 1], text)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", FILES)
 def test_every_saying_is_read_as_its_english(language: str) -> None:
     for english, said in pairs(language):
         assert ids(f"E: {filled(said)}") == ids(f"E: {filled(english)}"), said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", FILES)
 def test_sayings_name_only_places_that_they_have(language: str) -> None:
     for english, said in pairs(language):
         assert set(re.findall(r"\{\d\}", english)) <= set(re.findall(r"\{\d\}", said)), said
@@ -85,7 +92,7 @@ def test_numbers_in_a_foreign_line_still_tell_causes_apart() -> None:
     }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", FILES)
 def test_a_line_that_repeats_a_saying_is_read_in_bounded_steps(language: str) -> None:
     """With an expression that tries all ways one such line took a quarter of a minute."""
     for _, said in pairs(language):
