@@ -39,9 +39,9 @@ def test_each_language_tells_of_each_of_the_common_programs() -> None:
     assert files("languages") == FILES
     assert missing <= {("zh", "rpm")}
     more = content("languages", "more")
-    assert {(language, each) for language in MORE for each in ("apt", "bash", "glibc", "sudoers")} <= {
-        tuple(name.split()) for name in more
-    }
+    assert {
+        (language, each) for language in MORE for each in ("apt", "bash", "glibc", "sudoers")
+    } <= {tuple(name.split()) for name in more}
     assert {language for language, _ in told} == {*LANGUAGES, *MORE}
 
 
