@@ -3,8 +3,9 @@
     python .bench/status_fleet.py [NODES] [--profile] [--keep] [--no-cluster] [--hang]
 
 The nodes are doors (tests/engine/doors.py) in a process of their own: real SSH connections, one lab node's answers.
-The cluster is the lab's, with a Node and a plugin pod for every door. `--hang`: one door never answers. Beside it the
-peer on the same doors: asyncssh alone, logging in and running the same script once, nothing parsed.
+The cluster is the lab's, settled, with a Node, a plugin pod and that pod's log for every door; each differs from the
+next as nodes do. `--hang`: one door never answers. Beside it the peer on the same doors: asyncssh alone, logging in
+and running the same script once, nothing parsed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gpu_wizard.lab.cluster.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -40,20 +45,8 @@ async def serve(folder: Path, count: int, *, hang: bool) -> None:
     (folder / "doors").mkdir()
     names = [f"node-{number:04}" for number in range(count)]
     async with Lab("done", folder / "lab", speed=5.0) as lab:
-        cluster = lab.site.control.cluster
-        pods = cluster.list("Pod")
-        for name in names:
-            node = copy.deepcopy(cluster.get("Node", "", "gpu1") or {})
-            node["metadata"] = {
-                "name": name,
-                "labels": {**node["metadata"]["labels"], "kubernetes.io/hostname": name},
-            }
-            cluster.put(node)
-            for pod in [p for p in pods if p["spec"].get("nodeName") == "gpu1"]:
-                pod = copy.deepcopy(pod)
-                pod["metadata"] |= {"name": f"{pod['metadata']['name']}-{name}", "uid": ""}
-                pod["spec"]["nodeName"] = name
-                cluster.put(pod)
+        await settled(folder / "lab" / "setup.toml")
+        multiply(lab.site.control.cluster, names)
         head = (folder / "lab" / "setup.toml").read_text().partition("[[nodes]]")[0]
         port = lab.ssh["gpu1"].port
         async with Doors(
@@ -72,6 +65,64 @@ async def serve(folder: Path, count: int, *, hang: bool) -> None:
                 "api": len(lab.api.requests if lab.api else ()) / count,
             }
             print(json.dumps(told), flush=True)
+
+
+async def settled(setup_file: Path) -> None:
+    """Wait until a look finds nothing more to wait for: what is copied is copied from then on."""
+    from gpu_wizard.cli.edges import READERS
+    from gpu_wizard.cli.reach import Reach
+    from gpu_wizard.engine.fleet import Fleet
+    from gpu_wizard.journal.recording import read_setup
+    from gpu_wizard.stages import LOOKED_AT
+
+    reach = Reach(read_setup(setup_file), READERS, {})
+    await reach.begin()
+    fleet = Fleet([reach.berth(node) for node in read_setup(setup_file).nodes[:1]], LOOKED_AT)
+    async with asyncio.timeout(120):
+        while (await fleet.look(in_silence))[0].state != "done":
+            reach.renew()
+            await asyncio.sleep(0.5)
+    await reach.close()
+
+
+def multiply(cluster: Cluster, names: list[str]) -> None:
+    """A Node for each name, with the pods of gpu1 and their logs: other names, ids and times, the same otherwise."""
+    from gpu_wizard.lab.api.podlogs import Line, Log
+
+    pods = [pod for pod in cluster.list("Pod") if pod["spec"].get("nodeName") == "gpu1"]
+    logs = {
+        (pod["metadata"]["name"], each["name"]): cluster.log(pod, each["name"], previous=False)
+        for pod in pods
+        for each in pod["spec"]["containers"]
+    }
+    for name in names:
+        node = copy.deepcopy(cluster.get("Node", "", "gpu1") or {})
+        node["metadata"] = {
+            "name": name,
+            "labels": {**node["metadata"]["labels"], "kubernetes.io/hostname": name},
+        }
+        cluster.put(node)
+        for pod in map(copy.deepcopy, pods):
+            pod["metadata"] |= {"name": f"{pod['metadata']['name']}-{name}", "uid": ""}
+            pod["spec"]["nodeName"] = name
+            cluster.put(pod)
+            place = pod["metadata"]["namespace"], pod["metadata"]["name"]
+            # Whoever makes a pod does not tell its status: its kubelet does.
+            cluster.registry.write_status(
+                "Pod", *place, lambda status, pod=pod: status.update(pod["status"]), "k3s"
+            )
+
+    def log(pod: dict[str, Any], container: str, *, previous: bool) -> Log:
+        node = pod["spec"]["nodeName"]
+        later = names.index(node) / 1e6
+        wrote = logs[pod["metadata"]["name"].removesuffix(f"-{node}"), container]
+        return Log([Line(line.at + later, line.text) for line in wrote.lines], closed=True)
+
+    cluster.log = log
+
+
+async def in_silence(_seen: object) -> None:
+    """What is seen is counted at the end."""
 
 
 async def bare(setup_file: Path) -> float:
@@ -112,7 +163,7 @@ async def bare(setup_file: Path) -> float:
 async def look(setup_file: Path, profile: bool) -> None:
     from gpu_wizard.cli.edges import READERS, load_kubernetes
     from gpu_wizard.cli.reach import Reach
-    from gpu_wizard.engine.fleet import Fleet, NodeSeen
+    from gpu_wizard.engine.fleet import Fleet
     from gpu_wizard.journal.recording import read_setup
     from gpu_wizard.model.setup_file import ClusterEntry
     from gpu_wizard.stages import LOOKED_AT
@@ -132,9 +183,6 @@ async def look(setup_file: Path, profile: bool) -> None:
         deadline_seconds=20 if "--hang" in sys.argv else 90,
     )
 
-    async def arrived(_seen: NodeSeen) -> None:
-        """Counted at the end."""
-
     for number in ("first", "second"):
         before, began, used = (
             resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
@@ -145,14 +193,15 @@ async def look(setup_file: Path, profile: bool) -> None:
         profiler = cProfile.Profile()
         if profile:
             profiler.enable()
-        seen = await fleet.look(arrived)
+        seen = await fleet.look(in_silence)
         profiler.disable()
         cpu, wall = time.process_time() - used, time.time() - began
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         answered = sum(each.error is None for each in seen)
+        done = sum(each.state == "done" for each in seen)
         peer = await bare(setup_file)
         print(
-            f"{number}: {count} nodes, {answered} answered, {wall:.1f} s, CPU {cpu / count * 1000:.1f} ms a node, {memory / count:.0f} KB a node; "
+            f"{number}: {count} nodes, {answered} answered, {done} done, {wall:.1f} s, CPU {cpu / count * 1000:.1f} ms a node, {memory / count:.0f} KB a node; "
             f"asyncssh alone: {peer * 1000:.1f} ms"
         )
         if profile:
