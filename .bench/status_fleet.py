@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import cProfile
-import gc
 import json
 import logging
 import pstats
@@ -162,13 +161,14 @@ async def bare(setup_file: Path) -> float:
 
 async def look(setup_file: Path, profile: bool) -> None:
     from gpu_wizard.cli.edges import READERS, load_kubernetes
+    from gpu_wizard.cli.garbage import search_seldom
     from gpu_wizard.cli.reach import Reach
     from gpu_wizard.engine.fleet import Fleet
     from gpu_wizard.journal.recording import read_setup
     from gpu_wizard.model.setup_file import ClusterEntry
     from gpu_wizard.stages import LOOKED_AT
 
-    gc.freeze()  # as `status` does: before the Kubernetes library is there
+    search_seldom()  # as `status` does: before the Kubernetes library is there
     await load_kubernetes()
     setup = read_setup(setup_file)
     if "--no-cluster" in sys.argv:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from gpu_wizard import __version__
 from gpu_wizard.cli.edges import READERS
 from gpu_wizard.cli.exits import Exit
+from gpu_wizard.cli.garbage import search_seldom
 from gpu_wizard.cli.keyring import prompt
 from gpu_wizard.cli.passwords import passwords
 from gpu_wizard.cli.reach import Reach
@@ -106,8 +106,7 @@ def _usage(message: str) -> InputError:
 async def _look(setup: SetupFile, arguments: argparse.Namespace) -> tuple[NodeSeen, ...]:
     given = await passwords(setup, prompt, READERS, once=arguments.ask_sudo)
     reach = Reach(setup, READERS, given, min(BOUND_SECONDS, arguments.timeout / 4))
-    # What is imported stays: each search for garbage through it costs a twentieth of a look at 200 nodes.
-    gc.freeze()
+    search_seldom()
     face = StatusFace(sys.stdout, arguments.lang, [node.name for node in setup.nodes], setup.path)
     try:
         await reach.begin()

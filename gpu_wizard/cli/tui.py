@@ -133,8 +133,9 @@ def prepare() -> None:
     """Import what connections need, once the first frame stands; takes half a second, and no terminal waits for it."""
     import gpu_wizard.cli.auto
     import gpu_wizard.cli.edges  # noqa: F401 - imported for later
+    from gpu_wizard.cli.garbage import search_seldom
 
-    gc.freeze()
+    search_seldom()
     gc.enable()
 
 

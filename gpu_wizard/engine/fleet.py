@@ -20,7 +20,7 @@ from gpu_wizard.facts.objects import NODE_PODS
 from gpu_wizard.facts.overview import Overview, OverviewFacts, overview
 from gpu_wizard.model.errors import TimedOutError, Where, WizardError
 from gpu_wizard.model.events import StageAssessed
-from gpu_wizard.model.fact import Fact, Unknown, value_or
+from gpu_wizard.model.fact import KINDS, Fact, Unknown, value_or
 from gpu_wizard.model.ports import ReadNode
 from gpu_wizard.model.question import AnyProbe, ObjectsFound
 from gpu_wizard.model.spec import Spec
@@ -28,8 +28,6 @@ from gpu_wizard.model.stage import AnyStage, Assessment, State
 
 AT_ONCE = 64
 """Connections that are opened at a time. Source: engineering-notes, "Many nodes"."""
-KINDS = 4
-"""Answers to one question that are kept to be recognised: nodes of one cluster are of a few kinds."""
 DEADLINE_SECONDS = 90.0
 """For one node, from connecting to its last answer: nvidia-smi alone may take some seconds a card and call."""
 

@@ -8,6 +8,7 @@ Source: K3s v1.34.3+k3s1 and v1.36.2+k3s1 as recorded (03-join-failures, 04-cont
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -49,12 +50,17 @@ class Sign:
     general: bool = False
 
 
+def _text(pattern: str) -> re.Pattern[str]:
+    """Ends of lines count, so that it is found in many messages at once as in each of them."""
+    return re.compile(pattern, re.MULTILINE)
+
+
 def _contact(code: str, pattern: str, times: int = 1) -> Sign:
-    return Sign(code, Phase.CONTACT, re.compile(pattern), times)
+    return Sign(code, Phase.CONTACT, _text(pattern), times)
 
 
 def _end(code: str, pattern: str) -> Sign:
-    return Sign(code, Phase.END, re.compile(pattern))
+    return Sign(code, Phase.END, _text(pattern))
 
 
 _CA_CERTS = r"failed to get CA certs: "
@@ -105,44 +111,44 @@ SIGNS: tuple[Sign, ...] = (
     _end("template-broken", r"(?:panic: |failed to start container runtime: )template: (?P<text>[^\n]{1,160})"),
     _end("containerd-exited", r"containerd exited: (?P<text>[^\"]{1,80})"),
     _end("default-route-missing", r"unable to select an IP from default routes|no default routes found"),
-    Sign("port-in-use", Phase.KUBELET, re.compile(r"listen tcp \S*?:(?P<port>\d+): bind: address already in use")),
-    Sign("disk-full", Phase.KUBELET, re.compile(r"no space left on device")),
+    Sign("port-in-use", Phase.KUBELET, _text(r"listen tcp \S*?:(?P<port>\d+): bind: address already in use")),
+    Sign("disk-full", Phase.KUBELET, _text(r"no space left on device")),
     Sign(
         "name-invalid",
         Phase.KUBELET,
-        re.compile(r"Unable to register node .*metadata\.name: Invalid value: \"(?P<name>[^\"]+)\""),
+        _text(r"Unable to register node .*metadata\.name: Invalid value: \"(?P<name>[^\"]+)\""),
     ),
     Sign(
         "register-refused",
         Phase.KUBELET,
-        re.compile(r"Unable to register node with API server\" err(?:or)?=\"(?P<text>[^\n]{1,160})"),
+        _text(r"Unable to register node with API server\" err(?:or)?=\"(?P<text>[^\n]{1,160})"),
         times=3,
         general=True,
     ),
     Sign(
         "connection-refused",
         Phase.CONTACT,
-        re.compile(r"Failed to validate connection to cluster at \S+: (?P<text>[^\n]{1,160})"),
+        _text(r"Failed to validate connection to cluster at \S+: (?P<text>[^\n]{1,160})"),
         times=3,
         general=True,
     ),
     Sign(
         "server-not-ready",
         Phase.CONTACT,
-        re.compile(r"agent configuration; server is not ready: (?P<text>[^\n]{1,160})"),
+        _text(r"agent configuration; server is not ready: (?P<text>[^\n]{1,160})"),
         times=4,
         general=True,
     ),
     Sign(
         "shut-down",
         Phase.END,
-        re.compile(r"Shutdown request received: \"?(?P<text>[^\n\"]{1,160})"),
+        _text(r"Shutdown request received: \"?(?P<text>[^\n\"]{1,160})"),
         general=True,
     ),
     Sign(
         "start-failed",
         Phase.END,
-        re.compile(r"level=fatal msg=\"(?:Error: )?(?P<text>[^\n]{1,160}?(?=\"?$)|[^\n]{160})"),
+        _text(r"level=fatal msg=\"(?:Error: )?(?P<text>[^\n]{1,160}?(?=\"?$)|[^\n]{160})"),
         general=True,
     ),
 )  # fmt: skip
@@ -151,9 +157,15 @@ SIGNS: tuple[Sign, ...] = (
 CODES = tuple(dict.fromkeys(sign.code for sign in SIGNS))
 
 
-def sign_of(message: str) -> tuple[Sign, dict[str, str]] | None:
-    """The meaning of one cleaned message, with its parameters; None where it is no fault."""
-    for sign in SIGNS:
+def signs_in(messages: Iterable[str]) -> tuple[Sign, ...]:
+    """The signs that may stand among these messages: all are searched for at once, where most journals hold none."""
+    text = "\n".join(messages)
+    return tuple(sign for sign in SIGNS if sign.pattern.search(text))
+
+
+def sign_of(message: str, signs: Sequence[Sign] = SIGNS) -> tuple[Sign, dict[str, str]] | None:
+    """The meaning of one cleaned message, with its parameters; None where it is none of these faults."""
+    for sign in signs:
         match = sign.pattern.search(message)
         if match:
             return sign, {key: value for key, value in match.groupdict().items() if value}

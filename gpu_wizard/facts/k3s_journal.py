@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gpu_wizard.facts.k3s_causes import CONTAINERD_UP, ENDED, PROGRESS, UP, Sign, sign_of
+from gpu_wizard.facts.k3s_causes import CONTAINERD_UP, ENDED, PROGRESS, UP, Sign, sign_of, signs_in
 from gpu_wizard.facts.systemd import AGENT, SERVER
 from gpu_wizard.model.fact import ABSENT, Fact, Known, Unknown
 from gpu_wizard.model.question import Command, Output, Probe
@@ -16,7 +16,6 @@ _TAIL = 5
 _ENTRY = re.compile(r"(?P<at>\d+\.\d+) \S+ (?P<who>[^\s\[:]+)(?:\[\d+\])?: (?P<text>.*)")
 _ESCAPED = re.compile(r'\\+(["n])')
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
-_BLANKS = re.compile(r"\s+")
 _RESTART = "Scheduled restart job"
 _UNIT_ENDED = re.compile(r"Main process exited|Failed with result|Deactivated success|^Stopped ")
 
@@ -119,8 +118,10 @@ def _entry(line: str) -> _Entry | None:
 
 def clean(text: str) -> str:
     """A message without escapes of K3s's own quoting, control characters and runs of blanks."""
-    plain = _ESCAPED.sub(lambda match: '"' if match[1] == '"' else " ", text)
-    return _BLANKS.sub(" ", _UNSAFE.sub(" ", plain)).strip()
+    if "\\" in text:
+        text = _ESCAPED.sub(lambda match: '"' if match[1] == '"' else " ", text)
+    safe = text if text.isprintable() else _UNSAFE.sub(" ", text)
+    return " ".join(safe.split())
 
 
 def _starts(entries: Sequence[_Entry]) -> list[_Start]:
@@ -164,12 +165,15 @@ def _is_end(entry: _Entry) -> bool:
 
 
 def _cause(entries: Sequence[_Entry]) -> Cause | None:
+    signs = signs_in(entry.text for entry in entries)
+    if not signs:
+        return None
     suspects: dict[str, _Suspect] = {}
     for entry in entries:
         passed = next((phase for phase, text in PROGRESS if text.search(entry.text)), None)
         if passed is not None:
             suspects = {code: it for code, it in suspects.items() if it.sign.phase > passed}
-        hit = sign_of(entry.text)
+        hit = sign_of(entry.text, signs)
         if hit:
             sign, params = hit
             before = suspects.pop(sign.code, _Suspect(sign, 0))

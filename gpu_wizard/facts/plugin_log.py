@@ -8,39 +8,35 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-_LINE = re.compile(r"^(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S*?(?:Z|[+-]\d\d:\d\d)? (?P<text>.*)$")
+_STAMP = r"^(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S*?(?:Z|[+-]\d\d:\d\d)? "
+_LINE = re.compile(rf"{_STAMP}(?P<text>.*)$")
+_STAMPS = re.compile(_STAMP, re.MULTILINE)
 _REGISTERED = re.compile(r"Registered device plugin for '(?P<resource>[^']+)' with Kubelet")
+_CONFIG = "Running with config:"
 _FAILURES = (
-    (
-        "plugin-no-nvml",
-        re.compile(
-            r"Incompatible (?:strategy|platform) detected|ERROR_LIBRARY_NOT_FOUND|could not load NVML library"
-        ),
-    ),
-    (
-        "plugin-driver-not-loaded",
-        re.compile(r"Driver[ _]Not[ _]Loaded|ERROR_DRIVER_NOT_LOADED", re.IGNORECASE),
-    ),
-    (
-        "plugin-driver-mismatch",
-        re.compile(r"ERROR_LIB_RM_VERSION_MISMATCH|Driver/library version mismatch", re.IGNORECASE),
-    ),
-    ("plugin-no-devices", re.compile(r"No devices found\. Waiting indefinitely")),
-    (
-        "plugin-not-registered",
-        re.compile(
-            r"Could not register device plugin|Failed to start one or more plugins|failed to create FS watcher"
-        ),
-    ),
-    (
-        "plugin-config",
-        re.compile(
-            r"unable to (?:load|parse) config|error (?:parsing|unmarshal)|cannot unmarshal",
-            re.IGNORECASE,
-        ),
-    ),
+    ("plugin-no-nvml", "incompatible strategy detected"),
+    ("plugin-no-nvml", "incompatible platform detected"),
+    ("plugin-no-nvml", "error_library_not_found"),
+    ("plugin-no-nvml", "could not load nvml library"),
+    ("plugin-driver-not-loaded", "driver not loaded"),
+    ("plugin-driver-not-loaded", "driver_not_loaded"),
+    ("plugin-driver-mismatch", "error_lib_rm_version_mismatch"),
+    ("plugin-driver-mismatch", "driver/library version mismatch"),
+    ("plugin-no-devices", "no devices found. waiting indefinitely"),
+    ("plugin-not-registered", "could not register device plugin"),
+    ("plugin-not-registered", "failed to start one or more plugins"),
+    ("plugin-not-registered", "failed to create fs watcher"),
+    ("plugin-config", "unable to load config"),
+    ("plugin-config", "unable to parse config"),
+    ("plugin-config", "error parsing"),
+    ("plugin-config", "error unmarshal"),
+    ("plugin-config", "cannot unmarshal"),
 )
+"""Code and words in lower case; of one line the first counts."""
+LAST = 4
+"""Logs that are kept with what they say: stage, rows and overview of a node read the same one in turn."""
 
 
 @dataclass(frozen=True)
@@ -57,35 +53,35 @@ class PluginLog:
     replicas: dict[str, int] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=LAST)
 def read_plugin_log(text: str) -> PluginLog:
     """Read a log whose lines begin with the time that the API server adds."""
-    registered: dict[str, str] = {}
+    lower, registered = text.lower(), dict[str, str]()
+    told = [(code, words) for code, words in _FAILURES if words in lower]
     failure = line_of_failure = ""
-    plain: list[str] = []
     for raw in text.splitlines():
+        found = _REGISTERED.search(raw)
+        code = next((code for code, words in told if words in raw.lower()), "") if told else ""
+        if not found and not code:
+            continue
         stamped = _LINE.match(raw)
         at, line = (stamped["at"], stamped["text"]) if stamped else ("", raw)
-        plain.append(line)
-        if found := _REGISTERED.search(line):
+        if found:
             registered[found["resource"]], failure = at, ""
-            continue
-        code = next((code for code, pattern in _FAILURES if pattern.search(line)), "")
         # The first cause stands; "waiting indefinitely" after it is only its consequence.
-        if code and not failure:
+        elif not failure:
             failure, line_of_failure = code, line
-    return PluginLog(
-        registered, failure, line_of_failure if failure else "", _replicas("\n".join(plain))
-    )
+    return PluginLog(registered, failure, line_of_failure if failure else "", _replicas(text))
 
 
 def _replicas(text: str) -> dict[str, int]:
     """Replicas from the configuration that the plugin prints at its start."""
-    start = text.rfind("Running with config:")
-    opening = text.find("{", start)
-    if start < 0 or opening < 0:
+    config_at = text.rfind(_CONFIG)
+    if config_at < 0 or '"replicas"' not in text:
         return {}
+    printed = _STAMPS.sub("", text[config_at:])
     try:
-        config, _ = json.JSONDecoder().raw_decode(text[opening:])
+        config, _ = json.JSONDecoder().raw_decode(printed[printed.index("{") :])
         sharing = config.get("sharing") or {}
         shared = (sharing.get("timeSlicing") or {}).get("resources") or (
             sharing.get("mps") or {}

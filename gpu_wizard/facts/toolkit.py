@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from gpu_wizard.model.fact import ABSENT, Fact, Known, Unknown
+from gpu_wizard.model.fact import ABSENT, KINDS, Fact, Known, Unknown
 from gpu_wizard.model.question import Command, Files, FilesFound, Output, Probe
 from gpu_wizard.model.version import Version
 
@@ -76,13 +77,19 @@ def parse_config(found: FilesFound) -> Fact[ToolkitConfig]:
     """Mode and cgroup switch; absent where there is no file."""
     if not found.files:
         return ABSENT
+    return Known(_config(found.files[0].text))
+
+
+@lru_cache(maxsize=KINDS)
+def _config(text: str) -> ToolkitConfig:
+    """Nodes of one cluster have mostly the same file, each its own time."""
     try:
-        table = tomllib.loads(found.files[0].text)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return Known(ToolkitConfig(broken=True))
+        return ToolkitConfig(broken=True)
     mode = _table(table, "nvidia-container-runtime").get("mode", "")
     no_cgroups = _table(table, "nvidia-container-cli").get("no-cgroups") is True
-    return Known(ToolkitConfig(str(mode), no_cgroups))
+    return ToolkitConfig(str(mode), no_cgroups)
 
 
 def _table(table: dict[str, Any], name: str) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Unknown:
 Fact: TypeAlias = Known[T] | Absent | Unknown
 
 ABSENT = Absent()
+KINDS = 4
+"""Readings of one thing that are kept to be recognised: the nodes of one cluster are of a few kinds."""
 
 
 def value_or(fact: Fact[T], default: T) -> T:
