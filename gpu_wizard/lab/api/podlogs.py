@@ -135,7 +135,19 @@ def container_of(pod: JsonObject, asked: str) -> str:
 
 
 async def chunks(log: Log, options: LogOptions) -> AsyncIterator[bytes]:
-    """The bytes that answer a request, as they come."""
+    """The bytes that answer a request: each line as it comes where it is followed, else all in one piece.
+
+    Source: kube-apiserver, registry/core/pod/rest/log.go: `Flush: logOpts.Follow`; the rest gathers in Go's server.
+    """
+    pieces = _pieces(log, options)
+    if options.follow:
+        async for piece in pieces:
+            yield piece
+    elif whole := b"".join([piece async for piece in pieces]):
+        yield whole
+
+
+async def _pieces(log: Log, options: LogOptions) -> AsyncIterator[bytes]:
     left = options.limit_bytes
     async for line in _lines(log, options):
         stamp = f"{_precise(line.at)} " if options.timestamps else ""
