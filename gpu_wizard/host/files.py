@@ -1,8 +1,9 @@
 """Files as questions: the shell program that reads them, and its output as `FileFound`s.
 
-Nothing is written on the host. For each file one line `= MODE OWNER SIZE MTIME KIND` and three base64 blocks,
-each ended by a line `.`: path, where a link points, content. `-`: no content, `!`: it may not be read. What may
-hide behind a directory that can't be entered is `? PATH`: not readable, which is not the same as absent.
+Nothing is written on the host. For each file one line `= MODE OWNER SIZE MTIME KIND`, then path, where a link
+points, content: each a base64 block ended by a line `.`, or, for a plain name, one line `:NAME`, which spares the
+host a process. `-`: no content, `!`: it may not be read. What may hide behind a directory that can't be entered is
+`? PATH`: not readable, which is not the same as absent.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from gpu_wizard.model.question import FileFound, Files, FilesFound
 FILES_SCRIPT = """\
 max=$1 redact=$2 holding=$3; shift 3
 IFS=
-hide() { if [ -n "$redact" ]; then sed -E "$redact"; else cat; fi; }
-name() { printf %s "$1" | base64; echo .; }
+name() {
+case $1 in *[!A-Za-z0-9_./:@%+=,-]*) printf %s "$1" | base64; echo .;; *) printf ':%s\\n' "$1";; esac
+}
 content() {
-if [ "$max" -ge 0 ] && [ -f "$1" ]; then
-if [ -r "$1" ]; then head -c "$max" "$1" | hide | base64; echo .; else echo '!'; fi
-else echo -; fi
+if [ "$max" -lt 0 ] || [ ! -f "$1" ]; then echo -
+elif [ ! -r "$1" ]; then echo '!'
+elif [ -n "$redact" ]; then head -c "$max" "$1" | sed -E "$redact" | base64; echo .
+else head -c "$max" "$1" | base64; echo .; fi
 }
 show() {
 [ -e "$1" ] || [ -L "$1" ] || return 0
@@ -122,7 +125,9 @@ def _file(head: str, lines: Iterator[str], max_bytes: int) -> FileFound | Unknow
 
 
 def _block(first: str, lines: Iterator[str]) -> bytes:
-    """The bytes of a base64 block whose first line is given, up to the line `.`."""
+    """The bytes of a plain name, or of a base64 block, whose first line is given, up to the line `.`."""
+    if first.startswith(":"):
+        return first[1:].encode()
     encoded, line = [], first
     while line != ".":
         encoded.append(line)

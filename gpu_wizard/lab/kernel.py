@@ -26,7 +26,8 @@ SUDO_GROUP = 27
 """Debian's number for the group whose members may use sudo."""
 
 
-_STDIN = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+STDIN = frozenset({"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+"""Paths of standard input."""
 
 
 def stub(name: str) -> bytes:
@@ -77,7 +78,7 @@ class Run:
 
         Raises: OSError as reading it does.
         """
-        if name in _STDIN:
+        if name in STDIN:
             return await self.read()
         return self.view.read(self.path(name))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes as c
 import errno
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -201,10 +202,31 @@ _OPERATIONS: dict[str, Callable[..., None]] = {
 }
 
 
+class _Guest(threading.local):
+    """A thread of bashkit's in Python."""
+
+    stays = False
+
+
+_guest = _Guest()
+
+
+def _stay() -> None:
+    """Let Python know this thread from now on.
+
+    A thread that Python did not start is a new one at each call, for which a stack is mapped and unmapped, and the
+    shell comes thousands of times in one survey. What is taken here and never given back keeps it known.
+    """
+    if not _guest.stays:
+        c.pythonapi.PyGILState_Ensure()
+        _guest.stays = True
+
+
 def _entry(name: str) -> Any:
     operation = _OPERATIONS[name]
 
     def call(instance: int, *arguments: Any) -> int:
+        _stay()
         error = arguments[-1].contents
         try:
             operation(_instances.views[instance], *arguments[:-1])

@@ -24,7 +24,7 @@ from gpu_wizard.lab.tools import HIDDEN, NATIVE, OTHERS, READERS, reads_input
 
 _NO_LIMIT = 10**9
 _NOT_FOUND = 127
-_BROKEN_PIPE = 141
+BROKEN_PIPE = 141
 """What a writer into a closed pipe ends with: 128 + SIGPIPE."""
 
 
@@ -164,30 +164,28 @@ class Shell:
         return 0 if line.endswith(b"\n") else 1
 
     def _add(self, *names: str) -> None:
+        command = self._command
         for name in names:
             if name not in self._known:
                 self._known.add(name)
-                self._bash.add_command(name, self._command(name))
+                self._bash.add_command(name, command)
 
     def _refresh(self) -> None:
         """Learn the programs that the machine has by now."""
         self._add(*self.run.kernel.computer.programs())
 
-    def _command(self, name: str) -> Callable[[CommandContext], Awaitable[int]]:
-        async def command(context: CommandContext) -> int:
-            argv = (name, *context.argv)
-            child, kernel = self._child(context, argv), self.run.kernel
-            try:
-                if self.in_place:
-                    return await child.become(argv)
-                child.process = kernel.fork(self.run.process, argv, None)
-                status = await kernel.table.live(child.process, kernel.perform(child))
-            except BrokenPipeError:
-                return _BROKEN_PIPE
-            self._refresh()
-            return status
-
-        return command
+    async def _command(self, context: CommandContext) -> int:
+        argv = (context.name, *context.argv)
+        child, kernel = self._child(context, argv), self.run.kernel
+        try:
+            if self.in_place:
+                return await child.become(argv)
+            child.process = kernel.fork(self.run.process, argv, None)
+            status = await kernel.table.live(child.process, kernel.perform(child))
+        except BrokenPipeError:
+            return BROKEN_PIPE
+        self._refresh()
+        return status
 
     def _own(
         self, program: Callable[[Run], Awaitable[int]]

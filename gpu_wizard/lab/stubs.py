@@ -7,6 +7,7 @@ the program, as on a real system.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _MAGIC = b"\x7fELF\x02\x01\x01 lab "
 
@@ -23,6 +24,7 @@ class Stub:
         return _MAGIC + f"{self.name} {self.version}\n".encode()
 
 
+@lru_cache(maxsize=1024)
 def decode(content: bytes) -> Stub | None:
     """Read a file's content; None where it is no program of the lab (a script, say)."""
     if not content.startswith(_MAGIC):

@@ -51,10 +51,15 @@ async def document(capsys: Capture, *arguments: str) -> tuple[int, dict[str, Any
         capsys.readouterr()
         code = await status(*arguments, "--json")
         seen: dict[str, Any] = json.loads(capsys.readouterr().out)
-        if not any(stage["settling"] for node in seen["nodes"] for stage in node["stages"][:4]):
+        if not any(passing(stage) for node in seen["nodes"] for stage in node["stages"][:4]):
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)
     return code, seen
+
+
+def passing(stage: dict[str, Any]) -> bool:
+    """Whether time alone is waited for; a server that is away stays away."""
+    return bool(stage["settling"]) and stage["state"] == "waiting"
 
 
 def states(node: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_wizard.lab.coreutils import (
     copying,
+    filters,
     identity,
     listing,
     ownership,
@@ -23,6 +24,11 @@ UTILITIES: dict[str, Utility] = {
     "bash": shells.sh,
     "su": starting.su,
     "sudo": sudo,
+    "true": filters.true,
+    "false": filters.false,
+    "base64": filters.base64,
+    "cat": filters.cat,
+    "head": filters.head,
     "id": identity.id_,
     "whoami": identity.whoami,
     "logname": identity.whoami,

@@ -8,13 +8,16 @@ import shlex
 import signal
 from dataclasses import dataclass, replace
 
+from gpu_wizard.lab import simple
 from gpu_wizard.lab.kernel import Run
 from gpu_wizard.lab.private import Reading
-from gpu_wizard.lab.shell import Shell
+from gpu_wizard.lab.shell import BROKEN_PIPE, Shell
+from gpu_wizard.lab.tools import NATIVE
 
 _LONG = frozenset({"--norc", "--noprofile", "--login", "--posix", "--noediting"})
 _SET = frozenset("aefhkmnptuvxBCEHPT")
 """Options that are those of `set`."""
+_KEYWORDS = ("!", "if", "while", "until", "for", "case")
 
 
 @dataclass
@@ -79,10 +82,29 @@ async def interpret(
     run: Run, script: str | None, name: str, arguments: tuple[str, ...], options: str = ""
 ) -> int:
     """Run a script, or with None what standard input holds, in a shell of its own."""
+    if script and not options and (argv := _program(run, script)):
+        return await _become(run, argv)
     posix = run.argv[0].rpartition("/")[2] != "bash"
     shell = Shell(replace(run, inherits=None), posix, name, one_command(script))
     with contextlib.closing(shell):
         return await _interpreted(run, shell, script, arguments, options)
+
+
+def _program(run: Run, script: str) -> tuple[str, ...]:
+    """What a script starts where it does nothing else: its shell only gives its process to that."""
+    argv = simple.words(script)
+    if argv[:1] == ("exec",):
+        argv = argv[1:]
+    known = argv and argv[0] not in NATIVE and run.kernel.program(argv[0])
+    return argv if known else ()
+
+
+async def _become(run: Run, argv: tuple[str, ...]) -> int:
+    environment = {**run.environment, "PWD": run.directory}
+    try:
+        return await replace(run, environment=environment).become(argv)
+    except BrokenPipeError:
+        return BROKEN_PIPE
 
 
 async def _interpreted(
@@ -119,11 +141,13 @@ def one_command(script: str | None) -> bool:
     try:
         lexer = shlex.shlex(script.strip(), posix=True, punctuation_chars=True)
         lexer.whitespace = " \t"
-        words = list(lexer)
+        first = lexer.get_token() or ""
+        if first in ("", *_KEYWORDS) or "=" in first or _is_operator(first):
+            return False
+        return not any(map(_is_operator, lexer))
     except ValueError:
         return False
-    first = words[0] if words else ""
-    plain = not any(set(word) <= set(";&|(){}\n") for word in words if word)
-    return (
-        plain and first not in ("", "!", "if", "while", "until", "for", "case") and "=" not in first
-    )
+
+
+def _is_operator(word: str) -> bool:
+    return bool(word) and set(word) <= set(";&|(){}\n")
