@@ -1,13 +1,32 @@
-"""The last line of a run: why there was no bed for tests/real, and what to install."""
+"""What holds for the run as a whole: its order, and its last line, which says why there was no bed for tests/real."""
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
 
 NO_BED = "no bed"
 """The property of a report that says why; `tests/real/conftest.py` gives it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one process has to do alone begins first, the most of it before all, so that nobody waits for it in the end."""
+    sizes = Counter(map(_group, items))
+    items.sort(key=lambda item: -sizes[_group(item)] if _group(item) else 0)
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return str(mark.args[0]) if mark else ""
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules stay to the end: the collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

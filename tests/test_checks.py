@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("checks")
+"""Types take a while, and the tools many modules."""
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gpu_wizard"
 SCRIPTS = Path(sys.executable).parent
