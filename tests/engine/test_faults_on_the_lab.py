@@ -332,10 +332,3 @@ async def test_a_failed_stage_is_explained_from_its_units_journal(tmp_path: Path
     told = [event.signature for event in run.face.of(Diagnosed)]
     assert told[0] == "k3s-token-rejected"
     assert len(told) == len(set(told))
-
-
-async def test_a_run_that_ends_well_recognises_no_error(tmp_path: Path) -> None:
-    async with lab("fresh", tmp_path) as running:
-        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
-    assert run.finished.outcome == "done"
-    assert run.face.of(Diagnosed) == []

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gpu_wizard.lab.serve import Lab
-from gpu_wizard.model.events import OutputReceived, PlanMade, SetupFinished
-from tests.engine.lab_runs import run_on
+from gpu_wizard.model.events import Diagnosed, OutputReceived, PlanMade, SetupFinished
+from tests.engine.lab_runs import Run, run_on
 
 SPEED = 25.0
 """Faster than the demo: the order and ratio of delays stay."""
+IN_ONE_PROCESS = pytest.mark.xdist_group("bare-machine")
 
 
 def lab(scenario: str, tmp_path: Path) -> Lab:
@@ -20,41 +24,85 @@ def lab(scenario: str, tmp_path: Path) -> Lab:
     return Lab(scenario, folder, speed=SPEED)
 
 
-async def test_a_bare_machine_becomes_a_proven_gpu_node_and_a_second_run_changes_nothing(
-    tmp_path: Path,
-) -> None:
-    async with lab("fresh", tmp_path) as running:
+@dataclass(frozen=True)
+class Journey:
+    """A bare machine that was set up, then asked once more."""
+
+    first: Run
+    second: Run
+    node: dict[str, Any]
+    """The Node object after the first."""
+    pods: int
+    """In the default namespace then."""
+    methods: frozenset[str]
+    """Of the API requests of the second."""
+    secrets: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """One for all tests that only look at what it left: it takes some seconds."""
+    return asyncio.run(_travelled(tmp_path_factory.mktemp("bare")))
+
+
+async def _travelled(folder: Path) -> Journey:
+    async with lab("fresh", folder) as running:
         setup = running.directory / "setup.toml"
-        first = await run_on(setup, tmp_path / "runs")
-        assert first.finished.outcome == "done"
-        assert set(first.face.states().values()) == {"done"}
-        assert first.face.codes()["proof"] == "proof.proved"
-        assert first.finished.changes > 0
+        first = await run_on(setup, folder / "runs")
         assert running.api is not None
         node = running.api.cluster.get("Node", "", "gpu1")
         assert node is not None
-        assert node["status"]["allocatable"]["nvidia.com/gpu"] == "1"
-        assert node["metadata"]["labels"]["nvidia.com/gpu"] == "present"
-        assert running.api.cluster.list("Pod", "default") == []
-
+        pods = len(running.api.cluster.list("Pod", "default"))
         before = len(running.api.requests)
-        second = await run_on(setup, tmp_path / "runs")
-        assert second.finished == SetupFinished(
-            outcome="done",
-            changes=0,
-            nodes={"gpu1": "done"},
-            folder=second.finished.folder,
-            at=second.finished.at,
-        )
-        assert {request.method for request in running.api.requests[before:]} == {"GET"}
-        assert second.face.steps() == []
-        # One survey exchange with each of the two hosts; the third reads the kubeconfig while connecting.
-        assert sum(second.counter.exchanges.values()) == 3
+        second = await run_on(setup, folder / "runs")
+        methods = frozenset(request.method for request in running.api.requests[before:])
+        return Journey(first, second, dict(node), pods, methods, _secrets(running))
 
 
-async def test_every_action_is_journalled_before_and_after(tmp_path: Path) -> None:
-    async with lab("fresh", tmp_path) as running:
-        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+def _secrets(running: Lab) -> tuple[str, ...]:
+    password = (running.directory / "sudo-password").read_text().strip()
+    control = next(m for m in running.world.machines.values() if m.node.is_server)
+    token = control.files.read("/var/lib/rancher/k3s/server/token").decode().strip()
+    gpu = running.world.machines["gpu1"]
+    joined_with = gpu.files.read("/etc/rancher/k3s/gpu-wizard.token").decode().strip()
+    last = (token.rpartition(":")[2], joined_with.rpartition(".")[2])
+    return (password, token, joined_with, *last)
+
+
+@IN_ONE_PROCESS
+def test_a_bare_machine_becomes_a_proven_gpu_node_and_a_second_run_changes_nothing(
+    journey: Journey,
+) -> None:
+    first, second, node = journey.first, journey.second, journey.node
+    assert first.finished.outcome == "done"
+    assert set(first.face.states().values()) == {"done"}
+    assert first.face.codes()["proof"] == "proof.proved"
+    assert first.finished.changes > 0
+    assert node["status"]["allocatable"]["nvidia.com/gpu"] == "1"
+    assert node["metadata"]["labels"]["nvidia.com/gpu"] == "present"
+    assert journey.pods == 0
+
+    assert second.finished == SetupFinished(
+        outcome="done",
+        changes=0,
+        nodes={"gpu1": "done"},
+        folder=second.finished.folder,
+        at=second.finished.at,
+    )
+    assert journey.methods == {"GET"}
+    assert second.face.steps() == []
+    # One survey exchange with each of the two hosts; the third reads the kubeconfig while connecting.
+    assert sum(second.counter.exchanges.values()) == 3
+
+
+@IN_ONE_PROCESS
+def test_a_run_that_ends_well_recognises_no_error(journey: Journey) -> None:
+    assert journey.first.face.of(Diagnosed) == []
+
+
+@IN_ONE_PROCESS
+def test_every_action_is_journalled_before_and_after(journey: Journey) -> None:
+    run = journey.first
     records = run.journal()
     begun = [record["entry"] for record in records if record["record"] == "begin"]
     ended = [record["entry"] for record in records if record["record"] == "end"]
@@ -74,24 +122,12 @@ async def test_every_action_is_journalled_before_and_after(tmp_path: Path) -> No
     assert written <= prepared
 
 
-async def test_no_secret_is_shown_or_written(tmp_path: Path) -> None:
-    async with lab("fresh", tmp_path) as running:
-        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
-        password = (running.directory / "sudo-password").read_text().strip()
-        control = next(m for m in running.world.machines.values() if m.node.is_server)
-        token = control.files.read("/var/lib/rancher/k3s/server/token").decode().strip()
-        gpu = running.world.machines["gpu1"]
-        joined_with = gpu.files.read("/etc/rancher/k3s/gpu-wizard.token").decode().strip()
-    text = run.everything_written()
-    for secret in (
-        password,
-        token,
-        token.rpartition(":")[2],
-        joined_with,
-        joined_with.rpartition(".")[2],
-    ):
-        assert secret
-        assert secret not in text
+@IN_ONE_PROCESS
+def test_no_secret_is_shown_or_written(journey: Journey) -> None:
+    for text in (journey.first.everything_written(), journey.second.everything_written()):
+        for secret in journey.secrets:
+            assert secret
+            assert secret not in text
 
 
 async def test_a_plan_changes_nothing_and_foresees_every_stage(tmp_path: Path) -> None:
@@ -123,11 +159,10 @@ async def test_a_plan_changes_nothing_and_foresees_every_stage(tmp_path: Path) -
     assert any("https://10.20.0.10:6443" in diff for diff in diffs.values())
 
 
-async def test_output_streams_while_a_step_runs(tmp_path: Path) -> None:
-    async with lab("fresh", tmp_path) as running:
-        run = await run_on(running.directory / "setup.toml", tmp_path / "runs")
+@IN_ONE_PROCESS
+def test_output_streams_while_a_step_runs(journey: Journey) -> None:
     heard: list[OutputReceived] = [
-        e for e in run.face.of(OutputReceived) if e.step == "toolkit.install"
+        e for e in journey.first.face.of(OutputReceived) if e.step == "toolkit.install"
     ]
     assert len(heard) > 1
     assert "nvidia-container-toolkit" in "".join(event.chunk.text for event in heard)
