@@ -37,7 +37,7 @@ async def manifest(capsys: Capture, running: Lab, *words: str) -> tuple[str, str
 
 
 async def until(test: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not test():
             await asyncio.sleep(0.05)
 

@@ -19,6 +19,8 @@ from tests.cli.terminal import Terminal
 
 SLOW = ("--speed", "5")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BEGIN_SECONDS = 90
+"""For what has to start first, beside all other tests."""
 WAIT_SECONDS = 25
 LEFT_SCREEN = b"\x1b[?1049l"
 
@@ -37,7 +39,7 @@ def journal(home: Path) -> list[dict[str, Any]]:
 
 
 def wait_for_a_step(home: Path) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + BEGIN_SECONDS
     while not journal(home):
         assert time.monotonic() < deadline, "no step was begun"
         time.sleep(0.05)
@@ -54,7 +56,7 @@ def assert_stopped_after_its_step(home: Path) -> None:
 def mute() -> Iterator[socket.socket]:
     """A door that is opened, and behind it nobody speaks."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        door.settimeout(WAIT_SECONDS)
+        door.settimeout(BEGIN_SECONDS)
         yield door
 
 
@@ -145,7 +147,7 @@ def ended(process: int) -> int:
 def begin(terminal: Terminal, home: Path) -> None:
     """Agree to the plan, and wait until something is being changed."""
     terminal.until("Set up all")
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + BEGIN_SECONDS
     while not journal(home):
         assert time.monotonic() < deadline, "no step was begun"
         terminal.child.send("\r")

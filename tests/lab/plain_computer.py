@@ -65,7 +65,7 @@ class Running:
 
     async def until(self, text: bytes) -> None:
         """Wait until either stream has this text."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while text not in self.out + self.err:
                 self.seen.clear()
                 await self.seen.wait()

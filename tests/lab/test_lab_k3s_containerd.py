@@ -64,7 +64,7 @@ async def restarted(gpu: Bench) -> int:
     mark = len(gpu.journal())
     got = await gpu.sh("systemctl restart k3s-agent")
     ends = ("Annotations and labels", "Shutdown request", "panic:")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any(end in line for line in gpu.journal()[mark:] for end in ends):
             await asyncio.sleep(0.002)
     return got.status

@@ -190,14 +190,14 @@ async def test_the_journal_is_followed() -> None:
     follow = "journalctl -u cron -f -n 0 -o cat > /root/heard"
     following = asyncio.create_task(gpu.sh(f"timeout 60 {follow}"))
     line = b"Stopping cron.service - Regular background program processing daemon...\n"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not gpu.machine.files.exists("/root/heard") or line not in gpu.machine.files.read(
             "/root/heard"
         ):
             await gpu.sh("systemctl restart cron")
             await asyncio.sleep(0.01)
     await gpu.sh("pkill timeout")
-    await asyncio.wait_for(following, 10)
+    await asyncio.wait_for(following, 20)
 
 
 async def test_users_may_not_manage_units() -> None:
@@ -220,7 +220,7 @@ async def test_a_reboot_brings_another_boot_id_and_the_new_driver() -> None:
     gpu.machine.on_up(up.set)
     await gpu.sh("systemctl reboot")
     assert gone == []
-    await asyncio.wait_for(up.wait(), 10)
+    await asyncio.wait_for(up.wait(), 60)
     assert gone == [True]
     got = await gpu.sh(
         "cat /proc/sys/kernel/random/boot_id; nvidia-smi -L; systemctl is-active ssh"

@@ -139,7 +139,7 @@ async def test_a_run_of_several_nodes_is_begun_at_once() -> None:
     async with app.run_test(size=SMALL) as pilot:
         await settle(pilot)
         await app._press_keys(["enter"])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while app.screen.name != "stages":
                 await asyncio.sleep(0.02)
         assert app.ui.setup == several()

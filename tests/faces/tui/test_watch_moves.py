@@ -201,7 +201,7 @@ async def test_a_bug_ends_the_watch_and_is_kept_for_the_report() -> None:
         await drawn(pilot)
         app.view.eyes = replace(app.view.eyes, look=fails)
         app.action_refresh()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while app.failure is None:
                 await asyncio.sleep(0.01)
     assert app.return_code == 1
