@@ -184,6 +184,7 @@ ADJUST["j09"] += (without("metadata"), without("spec"), without("status", "obser
 
 @asynccontextmanager
 async def replay(factor: float = 20.0, **machine: Any) -> AsyncIterator[Replay]:
+    """`factor`: smaller where a state is asked for that soon passes, so that it is met on a busy machine too."""
     async with ClusterServer(FastClock(factor), Authority(), version="v1.36.2") as server:
         found = Replay(server, Machine(**machine))
         server.cluster.register(found.machine, {})
@@ -331,7 +332,7 @@ def phase(name: str, wanted: str) -> Callable[[Replay], Awaitable[None]]:
 
 
 async def test_the_test_pod() -> None:
-    async with replay() as lab:
+    async with replay(factor=5) as lab:
         await with_gpu(lab)
         await lab.play("f01", "f02", "f03", scheduled("gpu-test"), "f05", "f06")
         await lab.play(
@@ -359,7 +360,7 @@ async def unschedulable(lab: Replay) -> None:
 
 
 async def test_pods_that_are_refused() -> None:
-    async with replay() as lab:
+    async with replay(factor=2) as lab:
         await lab.play("f25", "f26", "f27", "f28", "f29", "f30", "f31", "f32", "f33", "f34", "f35")
         await lab.play(immutable, "f36", "f37", "f38", "f39", "f40")
         await lab.play("f41", "f42", furnished, "f43", "f44", "f45", "f46")
@@ -387,7 +388,7 @@ async def test_lists() -> None:
 
 
 async def test_logs_and_pods_that_do_not_come_up() -> None:
-    async with replay() as lab:
+    async with replay(factor=8) as lab:
         await lab.play("h01", recorded_pod("h11", "talker"), scheduled("talker"), "h02")
         await lab.play(phase("talker", "Failed"), "h05", "h06", "h08", "h09", "h10")
         await lab.play(recorded_pod("h12", "neverpull"), waits("neverpull", "ErrImageNeverPull"))
