@@ -109,6 +109,7 @@ class _Instances:
         self.loans: dict[int, Any] = {}
         """Buffers handed out, by address, until bashkit gives them back."""
         self._last = 0
+        self._counting = threading.Lock()
 
     def add(self, view: FileView) -> int:
         self._last += 1
@@ -117,12 +118,14 @@ class _Instances:
         return self._last
 
     def retain(self, number: int) -> None:
-        self.holds[number] += 1
+        with self._counting:
+            self.holds[number] += 1
 
     def release(self, number: int) -> None:
-        self.holds[number] -= 1
-        if self.holds[number] <= 0:
-            del self.holds[number], self.views[number]
+        with self._counting:
+            self.holds[number] -= 1
+            if self.holds[number] <= 0:
+                del self.holds[number], self.views[number]
 
     def lend(self, content: bytes, into: _Text) -> None:
         if not content:
