@@ -13,6 +13,7 @@ from gpu_wizard.knowledge.sources import content, files
 from gpu_wizard.knowledge.texts import Language
 
 FOLDER = "signatures"
+ANY = "*"
 _TOLD = ("patterns", "broad", "loose", "unless", "only", "loose_unless")
 Severity = Literal["blocker", "warning", "info"]
 LAYERS = (
@@ -42,7 +43,7 @@ class Fix:
 class Variant:
     """A nearer cause of the same signature, told by a parameter of the text or by what is known of the host.
 
-    `when`: parameter → the values that it takes; `conditions`: all must hold. Empty texts are the signature's own.
+    `when`: parameter → the values that it takes, `*` for any; `conditions`: all must hold. Empty texts are the signature's own.
     """
 
     when: Mapping[str, tuple[str, ...]]

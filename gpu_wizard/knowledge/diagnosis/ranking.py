@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit
 from gpu_wizard.knowledge.diagnosis.catalogue import (
+    ANY,
     LAYERS,
     Catalogue,
     Fix,
@@ -127,11 +128,15 @@ def _variant(
     signature: Signature, params: Mapping[str, str], conditions: frozenset[str]
 ) -> Variant | None:
     for variant in signature.variants:
-        values = {key: params.get(key, "").split(", ") for key in variant.when}
-        fits = all(set(values[key]) & set(wanted) for key, wanted in variant.when.items())
+        fits = all(_is_one(params.get(key, ""), wanted) for key, wanted in variant.when.items())
         if fits and set(variant.conditions) <= conditions:
             return variant
     return None
+
+
+def _is_one(value: str, wanted: tuple[str, ...]) -> bool:
+    """Whether a parameter, which may hold several values, has a wanted one; `*` wants any."""
+    return bool(value and (ANY in wanted or set(value.split(", ")) & set(wanted)))
 
 
 def _explained(found: Sequence[Finding]) -> list[Finding]:
