@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from gpu_wizard.lab.ports import User
 from gpu_wizard.lab.tree import ROOT, Node, Tree, failure
@@ -54,6 +54,10 @@ class FileTree:
     def list(self, path: str) -> tuple[str, ...]:
         """Names in a directory, sorted; empty where it does not exist."""
         return tuple(self._view.names(path)) if self._view.exists(path) else ()
+
+    def entries(self, path: str) -> Sequence[tuple[str, Node]]:
+        """Names and nodes in a directory, sorted, links themselves; empty where it does not exist."""
+        return self._view.entries(path) if self._view.exists(path) else ()
 
     def mode(self, path: str) -> int:
         """Permission bits of a file or directory."""

@@ -133,8 +133,9 @@ class Machine:
     def _looked_up(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for directory in _PATH:
-            for name in self.files.list(directory):
-                stub = self._stub(f"{directory}/{name}")
+            for name, node in self.tree.entries(directory):
+                linked = node.target is not None
+                stub = self._stub(f"{directory}/{name}") if linked else decode(node.content)
                 if stub and stub.name in PROGRAMS:
                     found[name] = found[f"{directory}/{name}"] = None
         return tuple(found)
