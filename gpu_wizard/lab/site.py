@@ -147,4 +147,13 @@ class Site:
                 while not holds():  # noqa: ASYNC110 what is waited for tells nobody
                     await asyncio.sleep(0.005)
         except TimeoutError as late:
-            raise SiteError("a step of the lab's building did not come about") from late
+            raise SiteError("a step of the lab's building did not come about") from (
+                self._failure() or late
+            )
+
+    def _failure(self) -> BaseException | None:
+        """What ended a service that should run."""
+        machines = self.world.machines.values()
+        tasks = (state.task for machine in machines for state in machine.systemd.states())
+        ended = (task for task in tasks if task and task.done() and not task.cancelled())
+        return next(filter(None, (task.exception() for task in ended)), None)

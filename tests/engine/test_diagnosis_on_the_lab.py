@@ -57,8 +57,8 @@ async def test_what_a_stage_cures_is_named_first_and_the_run_ends_well(
         : next(n for n, each in enumerate(run.face.events) if isinstance(each, StageStarted))
     ]
     assert found(before)[0].id == name
-    assert stage in begun
-    assert run.finished.outcome == "done"
+    assert stage in begun, (run.face.codes(), run.finished)
+    assert run.finished.outcome == "done", run.face.codes()
     assert found(run.face.events) == ()
 
 
