@@ -19,6 +19,8 @@ KEPT_LINES = 20
 class Hit:
     """A signature that a log tells of. `lines`: the first ones and the newest; `text`: the line, cleaned.
 
+    `message`: from where it is told to the end of its line, of several the one that wraps most errors.
+
     `loose`: only a few words told it, in a sentence that nobody knows.
     """
 
@@ -26,6 +28,7 @@ class Hit:
     params: Mapping[str, str]
     text: str
     loose: bool = False
+    message: str = ""
     lines: list[int] = field(default_factory=list)
     last: int = 0
     count: int = 0
@@ -41,6 +44,11 @@ class Hit:
             self.lines[-1] = line
         else:
             self.lines.append(line)
+
+
+def deeper(old: str, new: str) -> str:
+    """The one of two messages that wraps more errors; the old one where they are alike."""
+    return new if new.count(": ") > old.count(": ") else old
 
 
 def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

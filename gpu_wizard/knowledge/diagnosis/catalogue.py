@@ -127,13 +127,22 @@ class Recovery:
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What an innermost error means. `words`: one of them stands in it; `texts`: by language."""
+
+    words: tuple[str, ...]
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """All that is known."""
+    """All that is known. `meanings`: the nearest first."""
 
     signatures: tuple[Signature, ...]
     recoveries: tuple[Recovery, ...]
     harmless: tuple[Wording, ...] = ()
     by_id: Mapping[str, Signature] = field(default_factory=dict)
+    meanings: tuple[Meaning, ...] = ()
 
 
 @cache
@@ -151,7 +160,14 @@ def catalogue() -> Catalogue:
         for each in _wordings(entry, "patterns", anchored=False)
     )
     by_id = {each.id: each for each in signatures}
-    return Catalogue(signatures, (*recoveries, *_progress(signatures)), harmless, by_id)
+    told = (*recoveries, *_progress(signatures))
+    return Catalogue(signatures, told, harmless, by_id, _meanings(tables["meaning"]))
+
+
+def _meanings(entries: Iterable[Mapping[str, Any]]) -> tuple[Meaning, ...]:
+    return tuple(
+        Meaning(tuple(each["words"]), {"en": each["en"], "ru": each["ru"]}) for each in entries
+    )
 
 
 def _signature(entry: Mapping[str, Any]) -> Signature:

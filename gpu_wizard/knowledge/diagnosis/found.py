@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_wizard.knowledge.diagnosis.anchors import Hit, merged
+from gpu_wizard.knowledge.diagnosis.anchors import Hit, deeper, merged
 from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.wording import without_digits
 
@@ -27,6 +27,7 @@ class Found:
             hit = self._new(told)
         elif params and (not hit.params or params != hit.params):
             hit.params = merged(hit.params, params)
+        hit.message = deeper(hit.message, told.message)
         hit.loose = hit.loose and told.loose
         hit.add(line)
         return hit

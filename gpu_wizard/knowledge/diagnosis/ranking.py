@@ -11,10 +11,12 @@ from gpu_wizard.knowledge.diagnosis.catalogue import (
     LAYERS,
     Catalogue,
     Fix,
+    Meaning,
     Severity,
     Signature,
     Variant,
 )
+from gpu_wizard.knowledge.diagnosis.text import innermost, shown
 from gpu_wizard.knowledge.texts import Language
 
 _SEVERITIES = ("blocker", "warning", "info")
@@ -34,6 +36,7 @@ class Finding:
     `lines`: where, counted from 1; empty where facts alone tell it. `text`: the first of these lines, cleaned.
     `confirmed`: facts agree. `explained_by`: the id of the finding that it follows from, "" for none.
     `variant`: a nearer cause of the same signature. `loose`: only a few words told it, see `Signature.loose`.
+    `meaning`: of the innermost error, by language, where it is known; in texts `{meaning}`, beside the error `{said}`.
     """
 
     signature: Signature
@@ -45,6 +48,7 @@ class Finding:
     variant: Variant | None = None
     order: int = 0
     loose: bool = False
+    meaning: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -80,7 +84,9 @@ class Finding:
     def _said(self, kind: str, language: Language) -> str:
         key = f"{kind}_{language}"
         nearer = self.variant.texts.get(key) if self.variant else None
-        return _filled(nearer or self.signature.texts[key], _Shown(self.params))
+        meaning = self.meaning.get(language, "")
+        known = _Shown({**self.params, "meaning": meaning and f" {meaning}"})
+        return _filled(nearer or self.signature.texts[key], known)
 
 
 def _filled(text: str, known: _Shown) -> str:
@@ -96,7 +102,7 @@ def findings(
     """The findings, best first."""
     told = {hit.signature.id: hit for hit in hits}
     found = [
-        _finding(signature, told.get(signature.id), conditions)
+        _finding(signature, told.get(signature.id), conditions, known.meanings)
         for signature in known.signatures
         if _counts(signature, told.get(signature.id), conditions)
     ]
@@ -110,8 +116,14 @@ def _counts(signature: Signature, hit: Hit | None, conditions: frozenset[str]) -
     return hit is not None or bool(signature.facts and set(signature.facts) <= conditions)
 
 
-def _finding(signature: Signature, hit: Hit | None, conditions: frozenset[str]) -> Finding:
-    params = hit.params if hit else {}
+def _finding(
+    signature: Signature,
+    hit: Hit | None,
+    conditions: frozenset[str],
+    meanings: Iterable[Meaning],
+) -> Finding:
+    said = shown(innermost(hit.message)) if hit else ""
+    params = {**hit.params, "said": said} if hit else {}
     return Finding(
         signature,
         tuple(hit.lines) if hit else (),
@@ -121,7 +133,13 @@ def _finding(signature: Signature, hit: Hit | None, conditions: frozenset[str]) 
         variant=_variant(signature, params, conditions),
         order=hit.order if hit else 0,
         loose=hit is not None and hit.loose,
+        meaning=_meaning(said.lower(), meanings),
     )
+
+
+def _meaning(said: str, meanings: Iterable[Meaning]) -> Mapping[str, str]:
+    told = (each for each in meanings if any(words in said for words in each.words))
+    return next((each.texts for each in told), {})
 
 
 def _variant(

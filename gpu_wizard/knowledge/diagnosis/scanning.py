@@ -22,6 +22,7 @@ from gpu_wizard.knowledge.diagnosis.wrapping import TERMINAL, unbroken
 LONGEST_LINE = 8192
 """Longer ones are read in pieces, which keep the line's number."""
 _OVERLAP = 512
+_LONGEST_MESSAGE = 1024
 _REMEMBERED = 200_000
 _BLOCK = 1 << 18
 _WINDOW = 3
@@ -222,7 +223,9 @@ class Scanner:
         params = {key: shown(value) for key, value in match.groupdict().items() if value}
         number, own = self._own
         text = shown(own if number == self.line else line)
-        return self._found.record(Hit(signature, params, text, loose), self.line)
+        message = match.string[match.start() : match.end() + _LONGEST_MESSAGE].partition("\n")[0]
+        told = Hit(signature, params, text, loose, message)
+        return self._found.record(told, self.line)
 
 
 def _near(hit: Hit) -> bool:

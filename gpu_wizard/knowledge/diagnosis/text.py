@@ -39,6 +39,15 @@ _CITED = re.compile(rb"^[ \t]{0,3}>[> \t]*", re.MULTILINE)
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _BLANKS = re.compile(r"\s+")
 LONGEST_SHOWN = 240
+_FIELD = re.compile(r"\"\s+\w+=|\"\s*}|\",\s*\"\w+\":")
+"""Where a message ends in a record of fields."""
+_OWN = ('msg="', 'err="', 'error="')
+_IDLE = (
+    *(": unknown", ": OCI permission denied", ": OCI runtime error", ": OCI not found", "stdout:"),
+    *(", stderr", "current transaction is aborted", "with arguments"),
+)
+"""What programs add to a message and that says nothing."""
+_INNER, _LONGEST_INNER = 3, 150
 
 
 def plain(block: bytes) -> bytes:
@@ -90,6 +99,22 @@ def shown(text: str) -> str:
     """A line as it may be printed: nothing invisible, nothing that a terminal obeys, of bounded length."""
     line = _BLANKS.sub(" ", _INVISIBLE.sub(" ", text)).strip()
     return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+
+
+def innermost(message: str) -> str:
+    """The last words of a message that wraps errors in errors: what the innermost program said."""
+    begin = max((message.rfind(each) + len(each) for each in _OWN if each in message), default=0)
+    message = _FIELD.split(message[begin:], maxsplit=1)[0]
+    while True:
+        cut = message.rstrip(" .,;:\"'}])")
+        cut = next((cut.removesuffix(each) for each in _IDLE if cut.endswith(each)), cut)
+        if cut == message:
+            break
+        message = cut
+    parts = message.split(": ")[-_INNER:]
+    while len(parts) > 1 and sum(map(len, parts)) > _LONGEST_INNER:
+        parts = parts[1:]
+    return ": ".join(parts)[-_LONGEST_INNER:].strip()
 
 
 def line_as_shown(line: str) -> str:
