@@ -73,3 +73,28 @@ def test_a_stopped_agent_stands_before_what_its_node_still_says() -> None:
         "k3s-not-running",
         "gpu-not-advertised",
     ]
+
+
+SAID = {
+    "runc's own words, the wrapping left out": (
+        "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed:"
+        " runc create failed: unable to start container process: exotic step: device or resource busy: unknown",
+        "exotic step: device or resource busy. It is still in use",
+    ),
+    "the event that gives the reason, not the one that waits": (
+        'Back-off pulling image "registry.example/tool:9"\n'
+        'Failed to pull image "registry.example/tool:9": rpc error: code = Unknown desc = odd thing: device or resource busy',
+        "odd thing: device or resource busy. It is still in use",
+    ),
+    "a field of a record ends the message": (
+        'level=error msg="x" error="failed to create containerd task: OCI runtime create failed: odd thing: no such device"'
+        ' pod="a/b"',
+        "odd thing: no such device. The kernel has no driver",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_general_finding_quotes_the_innermost_error(name: str) -> None:
+    text, told = SAID[name]
+    assert told in diagnose(text.splitlines()).findings[0].cause()
