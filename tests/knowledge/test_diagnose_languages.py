@@ -19,7 +19,7 @@ ROWS = [
 ]
 LANGUAGES = ("de", "es", "fr", "pt", "ru", "zh")
 MORE = ("ca", "cs", "it", "ja", "ko", "nl", "pl", "sv", "tr", "uk")
-FILES = (*LANGUAGES[:3], "more", *LANGUAGES[3:])
+FILES = (*LANGUAGES[:3], "more", *LANGUAGES[3:], "zh_tw")
 FILL = ("nvidia-driver-550", "11", "libcuda1", "first", "second", "third", "fourth")
 
 
@@ -42,7 +42,7 @@ def test_each_language_tells_of_each_of_the_common_programs() -> None:
     assert {
         (language, each) for language in MORE for each in ("apt", "bash", "glibc", "sudoers")
     } <= {tuple(name.split()) for name in more}
-    assert {language for language, _ in told} == {*LANGUAGES, *MORE}
+    assert {language for language, _ in told} == {*LANGUAGES, *MORE, "zh_tw"}
 
 
 def pairs(language: str) -> Iterator[tuple[str, str]]:
