@@ -1,9 +1,10 @@
-"""Private keys that have a passphrase, opened by a person where the agent does not hold them."""
+"""Private keys: read once for hundreds of hosts; those with a passphrase opened by a person."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,12 +14,18 @@ from gpu_wizard.model.errors import InputError, Where
 from gpu_wizard.model.secret import AskSecret
 
 PASSPHRASE_TRIES = 3
+_CERTIFICATE = "-cert.pub"
+"""Behind a key file's name. Source: OpenSSH, ssh(1), -i."""
 _DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
-def readable(files: Iterable[Path]) -> list[str]:
-    """Those of the named key files that need no passphrase. Raises: InputError: no private key, or not readable."""
-    return [str(file) for file in files if not _is_locked(file)]
+def opened(files: Iterable[Path]) -> list[asyncssh.SSHKeyPair]:
+    """The keys of those files that need no passphrase, with the certificates beside them.
+
+    Raises: InputError: no private key, or not readable.
+    """
+    # A pair remembers what one host agreed to.
+    return [copy(pair) for file in files for pair in _pairs(file) or ()]
 
 
 async def unlock(configured: Sequence[object], ask: AskSecret) -> list[asyncssh.SSHKey]:
@@ -27,7 +34,7 @@ async def unlock(configured: Sequence[object], ask: AskSecret) -> list[asyncssh.
     keys: list[asyncssh.SSHKey] = []
     for file in files:
         with contextlib.suppress(InputError):
-            key = await _opened(file, ask) if _is_locked(file) else None
+            key = await _asked(file, ask) if _pairs(file) is None else None
             keys += [key] if key is not None else []
     return keys
 
@@ -36,7 +43,7 @@ def _path(name: object) -> Path:
     return Path(str(name)).expanduser()
 
 
-async def _opened(file: Path, ask: AskSecret) -> asyncssh.SSHKey | None:
+async def _asked(file: Path, ask: AskSecret) -> asyncssh.SSHKey | None:
     for refused in range(PASSPHRASE_TRIES):
         passphrase = await ask(f"Passphrase of {file}", refused)
         if passphrase is None:
@@ -50,10 +57,10 @@ async def _opened(file: Path, ask: AskSecret) -> asyncssh.SSHKey | None:
     return None
 
 
-def _is_locked(file: Path) -> bool:
+def _pairs(file: Path) -> tuple[asyncssh.SSHKeyPair, ...] | None:
+    """None: there is a passphrase. Raises: InputError."""
     try:
-        now = file.stat()
-        return _has_passphrase(file, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+        return _read(str(file), (_version(file), _version(f"{file}{_CERTIFICATE}")))
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise InputError(
@@ -65,13 +72,22 @@ def _is_locked(file: Path) -> bool:
         ) from error
 
 
-@lru_cache(maxsize=64)
-def _has_passphrase(file: Path, _version: tuple[int, ...]) -> bool:
-    """Hundreds of hosts are entered with the same key. Raises: KeyImportError, OSError."""
+def _version(file: Path | str) -> tuple[int, ...]:
     try:
-        asyncssh.read_private_key(file)
+        now = Path(file).stat()
+    except OSError:
+        return ()
+    return now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+
+
+@lru_cache(maxsize=64)
+def _read(
+    file: str, _versions: tuple[tuple[int, ...], ...]
+) -> tuple[asyncssh.SSHKeyPair, ...] | None:
+    """Raises: KeyImportError, OSError."""
+    try:
+        return tuple(asyncssh.load_keypairs([file]))
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
         if "passphrase" in str(error).lower():
-            return True
+            return None
         raise
-    return False

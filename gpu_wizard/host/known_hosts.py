@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 SSH_PORT = 22
+_WILD = set("*?")
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,21 @@ class _Records:
 def _records(file: Path) -> _Records:
     try:
         now = file.stat()
-        return _read(file, (now.st_ino, now.st_size, now.st_mtime_ns))
+        return _read(str(file), (now.st_ino, now.st_size, now.st_mtime_ns))
     except OSError:
         return _Records((), {}, ())
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, _version: tuple[int, ...]) -> _Records:
+def _read(file: str, _version: tuple[int, ...]) -> _Records:
     """Raises: OSError."""
-    lines = tuple(file.read_text(errors="replace").splitlines())
+    lines = tuple(Path(file).read_text(errors="replace").splitlines())
     named: dict[str, tuple[int, ...]] = {}
     patterned: list[int] = []
     for number, line in enumerate(lines):
         words = line.split(maxsplit=2)
         names = words[1] if len(words) > 1 and words[0].startswith("@") else "".join(words[:1])
-        if set(names) & set("*?|"):
+        if set(names) & _WILD or "|" in names:
             patterned.append(number)
             continue
         for name in dict.fromkeys(names.lower().split(",")):
@@ -139,6 +140,8 @@ def _matches(pattern: str, entry: str) -> bool:
 
 
 def _like(name: str, pattern: str) -> bool:
+    if not set(pattern) & _WILD:
+        return name == pattern
     # Brackets are literal in known_hosts, and a class of characters in fnmatch.
     return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 import asyncssh
 
 from gpu_wizard.host.client import Client
-from gpu_wizard.host.keys import readable, unlock
+from gpu_wizard.host.keys import opened, unlock
 from gpu_wizard.host.known_hosts import SSH_PORT, HostKey, KnownKey, known_keys, remember
 from gpu_wizard.host.ssh_errors import is_denial, translated
 from gpu_wizard.host.target import SshOptions, SshTarget
@@ -100,6 +100,9 @@ def _arguments(target: SshTarget, options: SshOptions) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "host": target.host,
         "agent_forwarding": False,
+        # A certificate authority in ~/.ssh/ca-bundle.crt is asyncssh's own: ssh knows none, and no record is asked.
+        "x509_trusted_certs": None,
+        "x509_trusted_cert_paths": (),
         "keepalive_interval": KEEPALIVE_SECONDS,
         "keepalive_count_max": KEEPALIVE_MISSES,
     }
@@ -186,7 +189,7 @@ class _Attempts:
     async def _attempt(self, client: Client) -> asyncssh.SSHClientConnection:
         arguments = _arguments(self.target, self.options)
         if self.options.identity_files:
-            arguments["client_keys"] = readable(self.options.identity_files)
+            arguments["client_keys"] = opened(self.options.identity_files)
         authorities = [_public_key(one) for one in self.known if one.marker == "@cert-authority"]
         arguments |= {
             "client_factory": lambda: client,

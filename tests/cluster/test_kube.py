@@ -100,12 +100,14 @@ async def test_what_no_question_is_about_is_left_out_of_a_pod(
 ) -> None:
     spec = {"nodeName": "gpu-1", "containers": [{"name": "a", "image": "b"}]}
     unasked = {"tolerations": [{"operator": "Exists"}], "volumes": [{"name": "v", "emptyDir": {}}]}
-    meta = {"name": "p", "namespace": "default"}
+    labels = {"volumes": "3", "app": "x"}
+    meta = {"name": "p", "namespace": "default", "labels": labels}
     server.cluster.put(
         {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {**spec, **unasked}}
     )
     (answer,) = await cluster.ask([Objects("Pod")])
     assert isinstance(answer, ObjectsFound)
+    assert answer.objects[0]["metadata"]["labels"] == labels
     told = answer.objects[0]["spec"]
     assert (told["nodeName"], told["containers"][0]["image"]) == ("gpu-1", "b")
     assert not told.keys() & unasked.keys()

@@ -240,6 +240,19 @@ async def test_a_host_key_signed_by_an_authority(login_key: Path, tmp_path: Path
         assert isinstance(error, TrustError)
 
 
+async def test_a_key_with_a_certificate_beside_it(login_key: Path, tmp_path: Path) -> None:
+    authority, visitor = make_key(tmp_path / "authority"), make_key(tmp_path / "visitor")
+    with running_sshd(tmp_path, login_key, f"TrustedUserCAKeys {authority}.pub") as server:
+        shown = server.options(identity_files=(visitor,))
+        assert (await trouble(server.target(), shown)).code == "login-refused"
+        sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "id", "-n", "root", f"{visitor}.pub"]
+        subprocess.run(sign, check=True, capture_output=True)
+        hosts = await asyncio.gather(*(connect(server.target(), shown) for _ in range(3)))
+        assert [await works(host) for host in hosts] == [True] * 3
+        Path(f"{visitor}-cert.pub").unlink()
+        assert (await trouble(server.target(), shown)).code == "login-refused"
+
+
 async def test_login_refused(sshd: Sshd, tmp_path: Path) -> None:
     stranger = sshd.options(identity_files=(make_key(tmp_path / "stranger"),))
     error = await trouble(sshd.target(), stranger)
