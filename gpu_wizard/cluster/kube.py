@@ -141,7 +141,6 @@ class KubeConnection:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.proxy = configuration.proxy or _proxy_to(str(configuration.host))
         self._client = ApiClient(configuration)
-        self._client.user_agent = USER_AGENT
         _leave_environment_alone(self._client.rest_client)
 
     @property
@@ -167,6 +166,7 @@ class KubeConnection:
         headers = {
             "Accept": accept or "application/json, */*",
             "Content-Type": kind or "application/json",
+            "User-Agent": USER_AGENT,
         }
         answer, pause = await self._send(method, path, parameters, body, headers)
         for _ in range(BUSY_TRIES - 1):
@@ -186,13 +186,14 @@ class KubeConnection:
     ) -> tuple[HttpAnswer, float]:
         """The answer, and the seconds after which the server wants to be asked again."""
         try:
-            response = await self._client.call_api(
-                path,
+            # `call_api` would first look through all of it for values that are no JSON: there are none.
+            await self._client.update_params_for_auth(headers, query, ["BearerToken"])
+            response = await self._client.rest_client.request(
                 method,
-                query_params=query,
-                header_params=headers,
+                f"{self.server}{path}",
+                query_params=dict(query),
+                headers=headers,
                 body=body,
-                auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=self._seconds,
             )
@@ -244,7 +245,9 @@ def _leave_environment_alone(rest: Any) -> None:
     """
     connector = rest.pool_manager.connector
     rest.pool_manager.detach()
-    rest.pool_manager = aiohttp.ClientSession(connector=connector, read_bufsize=_READ_BYTES)
+    rest.pool_manager = aiohttp.ClientSession(
+        connector=connector, read_bufsize=_READ_BYTES, cookie_jar=aiohttp.DummyCookieJar()
+    )
 
 
 def _proxy_to(server: str) -> str | None:

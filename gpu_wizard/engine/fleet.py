@@ -113,7 +113,7 @@ class Fleet:
         async def one(member: _Member) -> NodeSeen:
             try:
                 async with turns:
-                    seen = await member.look()
+                    seen = await member.look(keep_open=self._keep_open)
                     if not self._keep_open:
                         await member.close()
             finally:
@@ -200,12 +200,15 @@ class _Member:
         self._readings, self._heard = readings, heard
         self._open: tuple[Spec, ReadNode] | None = None
 
-    async def look(self) -> NodeSeen:
-        """What is seen; a node that can't be reached or hangs is seen as that."""
+    async def look(self, *, keep_open: bool) -> NodeSeen:
+        """What is seen; a node that can't be reached or hangs is seen as that.
+
+        A host whose connection is not kept is let go as soon as it has answered: it does not wait for the cluster.
+        """
         began, name = time.monotonic(), self._berth.spec.node
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._look(began)
+                return await self._look(began, keep_open=keep_open)
         except TimeoutError:
             await self.close()
             seconds = f"{self._deadline:g}"
@@ -227,11 +230,14 @@ class _Member:
             if port is not None:
                 await port.close()
 
-    async def _look(self, began: float) -> NodeSeen:
+    async def _look(self, began: float, *, keep_open: bool) -> NodeSeen:
         if self._open is None:
             self._open = await self._berth.connect()
         spec, node = self._open
-        seen = await look(node, self._stages, spec, None, (OverviewFacts,), self._readings.read)
+        then = None if keep_open else node.host.close
+        seen = await look(
+            node, self._stages, spec, None, (OverviewFacts,), self._readings.read, then
+        )
         events = tuple(judge(stage, seen.facts, seen.spec) for stage in self._stages)
         told, unknown = await self._heard.about(node, seen) if self._heard else ((), None)
         return NodeSeen(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -62,10 +62,12 @@ async def look(
     show: Show | None,
     also: Iterable[type[object]] = (),
     read: Read = Probe.read,
+    then: Callable[[], Awaitable[None]] | None = None,
 ) -> Survey:
     """Ask everything that these stages, and the facts classes `also`, want to know. What can't be asked is `Unknown`.
 
-    `show`: who follows the single facts, if anybody. `read` makes the fact of an answer.
+    `show`: who follows the single facts, if anybody. `read` makes the fact of an answer. `then`: what happens when
+    the hosts have answered, before the cluster is asked.
 
     Raises: UnreachableError: the node's own host does not answer.
     """
@@ -73,6 +75,8 @@ async def look(
     if show is not None:
         await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
     facts = await _ask_hosts(node, probes, spec, read)
+    if then is not None:
+        await then()
     if not spec.kubernetes_node:
         spec = resolve(spec, filled(Identity, facts))
     facts |= await _ask_cluster(node, probes, spec, read)

@@ -64,7 +64,7 @@ class K3sJournal:
         return self.started_at is None or (self.up and self.containerd)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     at: float
     systemd: bool

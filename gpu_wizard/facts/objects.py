@@ -27,7 +27,7 @@ _OTHER_PROGRAMS = ("gpu-feature-discovery", "mps-control-daemon", "config-manage
 NVIDIA = "nvidia.com/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NodeObject:
     """A Node. `ready` is the Ready condition's status: `True`, `False` or `Unknown`.
 
@@ -57,7 +57,7 @@ class NodeObject:
         return {key: count for key, count in counts.items() if count > 0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PodObject:
     """A Pod. `gpus`: the sum of its containers' `nvidia.com/*` limits by resource name.
 

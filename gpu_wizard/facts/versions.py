@@ -27,7 +27,7 @@ COMPONENTS: tuple[Component, ...] = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VersionRow:
     """One line of the versions table.
 

@@ -82,7 +82,7 @@ def _question(asked: HostAsk) -> str:
     return f'{seconds} sh -c "$FILES" sh {shlex.join(files_arguments(asked))}'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Given:
     """A raw answer."""
 

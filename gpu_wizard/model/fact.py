@@ -12,7 +12,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known(Generic[T_co]):
     """Looked, and this is the value."""
 
@@ -24,7 +24,7 @@ class Absent:
     """Looked, and it is not there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Could not look. `code` is a knowledge id such as `timed-out`; `detail` is safe text for a person.
 

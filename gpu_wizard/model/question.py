@@ -27,7 +27,7 @@ JsonObject: TypeAlias = Mapping[str, Any]
 Place = Literal["node", "control_plane"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """A finished command. `stdout` and `stderr` are raw bytes; 127 means that there is no such program."""
 
@@ -46,7 +46,7 @@ class Output:
         return self.stderr.decode(errors="replace")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileFound:
     """A file that a pattern matched.
 
@@ -71,7 +71,7 @@ class FileFound:
         return (self.content or b"").decode(errors="replace")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FilesFound:
     """Every file that matched, in the order of the patterns; empty: none is there."""
 
@@ -82,14 +82,14 @@ class FilesFound:
         return next((file for file in self.files if file.path == path), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObjectsFound:
     """Objects of the Kubernetes API as their JSON reads; empty: none is there."""
 
     objects: tuple[JsonObject, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PodLog:
     """The log of one container. `error`: why there is none (`ContainerCreating`, …), empty where `text` is it."""
 
@@ -100,7 +100,7 @@ class PodLog:
     error: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LogsFound:
     """The logs of all pods that were asked for; empty: there is no such pod."""
 

@@ -47,7 +47,7 @@ class Question:
         return spec.choices.get(self.id) in answers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """One row of *Found*: a knowledge id, the value as a person reads it, and whether that is right.
 
@@ -59,7 +59,7 @@ class Found:
     state: State | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Note:
     """Something worth saying that does not change the state, such as a security floor."""
 
@@ -67,7 +67,7 @@ class Note:
     params: Params = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """The one result that all faces show. Codes, not sentences, so JSON, tests and languages agree.
 

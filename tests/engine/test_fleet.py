@@ -23,7 +23,17 @@ from gpu_wizard.model.action import Plan
 from gpu_wizard.model.errors import UnreachableError
 from gpu_wizard.model.fact import Fact, Known, Unknown
 from gpu_wizard.model.ports import ClusterReader, HostReader, ReadNode
-from gpu_wizard.model.question import Command, HostAnswer, HostAsk, Output, Probe, asks, facts
+from gpu_wizard.model.question import (
+    ClusterAnswer,
+    ClusterAsk,
+    Command,
+    HostAnswer,
+    HostAsk,
+    Output,
+    Probe,
+    asks,
+    facts,
+)
 from gpu_wizard.model.spec import Spec
 from gpu_wizard.model.stage import Assessment, Found, Stage
 from gpu_wizard.stages import LOOKED_AT
@@ -228,6 +238,27 @@ async def test_connections_are_held_between_looks_and_opened_anew_where_they_fai
     assert (len(machines[0].asked), machines[0].closed) == (2, 0)
     await fleet.close()
     assert machines[0].closed == 1
+
+
+@pytest.mark.parametrize("keep_open", [False, True])
+async def test_a_host_that_has_answered_is_let_go_before_the_cluster_is_waited_for(
+    keep_open: bool,
+) -> None:
+    host, held = Mute(), list[bool]()
+
+    class Cluster:
+        async def ask(self, asks: Sequence[ClusterAsk]) -> list[ClusterAnswer]:
+            held.append(not host.closed)
+            return [Unknown("api-timed-out")] * len(asks)
+
+        async def close(self) -> None:
+            return
+
+    async def connect() -> tuple[Spec, ReadNode]:
+        return Spec("node-1"), ReadNode("node-1", host, cluster=Cluster())
+
+    await Fleet([Berth(Spec("node-1"), connect)], (), keep_open=keep_open).look(Arrivals(1).arrived)
+    assert held == [keep_open]
 
 
 async def test_a_node_that_one_look_waits_for_does_not_hold_up_the_next_look() -> None:

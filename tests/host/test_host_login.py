@@ -245,7 +245,17 @@ async def test_a_key_with_a_certificate_beside_it(login_key: Path, tmp_path: Pat
     with running_sshd(tmp_path, login_key, f"TrustedUserCAKeys {authority}.pub") as server:
         shown = server.options(identity_files=(visitor,))
         assert (await trouble(server.target(), shown)).code == "login-refused"
-        sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "id", "-n", "root", f"{visitor}.pub"]
+        sign = [
+            "ssh-keygen",
+            "-q",
+            "-s",
+            str(authority),
+            "-I",
+            "id",
+            "-n",
+            "root",
+            f"{visitor}.pub",
+        ]
         subprocess.run(sign, check=True, capture_output=True)
         hosts = await asyncio.gather(*(connect(server.target(), shown) for _ in range(3)))
         assert [await works(host) for host in hosts] == [True] * 3
