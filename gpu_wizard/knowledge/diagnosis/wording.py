@@ -1,7 +1,8 @@
 """The small language of a signature's wordings, and the literal that each of them can't do without.
 
 `*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter; `<name:n>` a number;
-`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` first: a line's start. All else stands for itself;
+`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` first: a line's start; `⏎` a line's end, the
+next line's first word behind it. All else stands for itself;
 a blank is any white space, so that wrapped lines match. Upper and lower case are the same.
 
 `this & {one|other} & @missing` is a concept: all of it near each other in one line, in any order, each at a word's
@@ -16,7 +17,7 @@ from functools import cached_property
 
 _PARTS = re.compile(
     r"(?P<across>\*\*)|(?P<loose>\s+\*\s+)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
-    r"|(?P<blank>\s+)|(?P<text>[^*<\s]+|<)"
+    r"|(?P<end>\s*⏎\s*)|(?P<blank>\s+)|(?P<text>[^*<\s⏎]+|<)"
 )
 _KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
 _TO_THE_END = r"[^\n\"]{1,160}"
@@ -174,6 +175,8 @@ def _piece(part: re.Match[str]) -> tuple[str, str]:
         return r"[^\n]{0,240}?", ""
     if part["name"]:
         return f"(?P<{part['name']}>{_KINDS[part['kind']]})", ""
+    if part["end"]:
+        return r"\s*\n\s*", ""
     if part["start"]:
         return r"(?:^|\n)\s*", ""
     if part["blank"]:
