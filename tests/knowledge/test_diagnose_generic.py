@@ -37,3 +37,10 @@ def test_what_a_package_needs_by_name() -> None:
     cause = _found(text, "apt-unmet-dependencies").cause("ru")
     assert "tool-x" in cause
     assert "lib-y (>= 2)" in cause
+
+
+def test_minikube_by_its_own_code_and_words() -> None:
+    text = "X Exiting due to PROVIDER_DOCKER_NOT_RUNNING: docker does not answer"
+    assert "PROVIDER_DOCKER_NOT_RUNNING: docker does not answer" in (
+        _found(text, "minikube-exit").cause("en")
+    )
