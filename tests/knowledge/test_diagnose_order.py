@@ -49,6 +49,15 @@ ORDERED = {
         "nvc.c:255] using root /run/nvidia/driver\n"
         "nvc.c:180] failed to change root directory: No such file or directory",
     ),
+    "a command that is done before a pod that ends again and again": (
+        "container-command-ends",
+        "    State:  Waiting\n      Reason:  CrashLoopBackOff\n    Last State:  Terminated\n"
+        "      Reason:  Completed\n      Exit Code:  0",
+    ),
+    "two lines of daemon.json without a comma between": (
+        "docker-config-broken",
+        '{\n  "dns": ["192.0.2.53"]\n  "log-driver": "journald"\n}',
+    ),
     "the program's fault before what the card did after it": (
         "gpu-xid-program",
         "NVRM: Xid (PCI:0000:41:00): 31, pid=99, name=sim, MMU Fault: ENGINE CE2\n"
