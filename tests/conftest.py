@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections import Counter
 from collections.abc import Generator
 
@@ -10,6 +11,12 @@ import pytest
 
 NO_BED = "no bed"
 """The property of a report that says why; `tests/real/conftest.py` gives it."""
+
+
+def pytest_configure() -> None:
+    """A shell that starts a run in the background lets it ignore Ctrl-C, and so all that tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
