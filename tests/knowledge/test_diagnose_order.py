@@ -20,6 +20,11 @@ ORDERED = {
         "0/1 nodes are available: 1 node(s) had taint {node.kubernetes.io/disk-pressure: },"
         " that the pod didn't tolerate.\nfailed to garbage collect required amount of images",
     ),
+    "the pull limit before the login that lifts it": (
+        "verify-registry-rate-limit",
+        "HEAD https://registry-1.docker.io/v2/lib/test/manifests/1: 401 Unauthorized\n"
+        "toomanyrequests: You have reached your pull rate limit.",
+    ),
     "the refused key before a prompt that was answered": (
         "ssh-publickey-denied",
         "The authenticity of host '10.1.2.3 (10.1.2.3)' can't be established.\n"
