@@ -157,9 +157,14 @@ def error_text(error: WizardError, language: Language) -> str:
     if language == "en" or text == error.code or _UNFILLED.search(text):
         text = translated(error.message, language)
     # What a sentence says need not be said behind it.
-    place = replace(error.where, host="") if error.where.host in text else error.where
+    place = replace(error.where, host="") if _names(text, error.where.host) else error.where
     where = ", ".join(translated(part, language) for part in place.parts())
     return f"{text} ({where})" if where else text
+
+
+def _names(text: str, host: str) -> bool:
+    """Whether a sentence has this host, and not only a word that holds its letters."""
+    return bool(re.search(rf"(?<![\w.:-]){re.escape(host)}(?![\w:-]|\.\w)", text))
 
 
 def error_advice(error: WizardError, language: Language) -> str:

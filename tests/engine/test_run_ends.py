@@ -84,7 +84,7 @@ async def test_a_node_that_lacks_a_secret_leaves_no_connection_open(tmp_path: Pa
         (tmp_path / "setup.toml").write_text(text)
         before = sockets()
         run = await run_on(tmp_path / "setup.toml", tmp_path / "runs")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             while sockets() > before:
                 await asyncio.sleep(0.05)
     (finished,) = run.face.of(NodeFinished)

@@ -11,12 +11,13 @@ from gpu_wizard.engine.fleet import NodeSeen
 from gpu_wizard.faces.ranges import folded
 from gpu_wizard.faces.status import WHOLE_AT_MOST, StatusFace
 from gpu_wizard.faces.status_words import next_step
+from gpu_wizard.faces.wording import error_text
 from gpu_wizard.facts.evidence import PluginState
 from gpu_wizard.facts.nvidia_smi import Gpu
 from gpu_wizard.facts.overview import Overview, Owner
 from gpu_wizard.facts.plugin_log import PluginLog
 from gpu_wizard.facts.versions import version_table
-from gpu_wizard.model.errors import UnreachableError
+from gpu_wizard.model.errors import UnreachableError, Where
 from gpu_wizard.model.events import StageAssessed
 from gpu_wizard.model.stage import (
     Assessment,
@@ -135,6 +136,22 @@ async def test_a_stream_that_cannot_carry_the_glyphs_gets_ascii() -> None:
     node = seen("gpu-1", toolkit=needed("toolkit.missing", want="1.20.0"))
     text = await shown(node, seen("gpu-2"), encoding="ascii")
     assert "++*+++++ +  * needed" in text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "host", "is_behind"),
+    [
+        ("The name gpu-7.lan has no address.", "gpu-7.lan", False),
+        ("The connection to anna@gpu-7 was lost.", "anna@gpu-7", False),
+        ("No answer from gpu-7.", "gpu-7", False),
+        ("The gpu-wizard's question came to nothing.", "gpu", True),
+        ("K3s has no unit there.", "a", True),
+        ("10.0.0.12 does not answer.", "10.0.0.1", True),
+    ],
+)
+def test_an_error_names_its_host_once(sentence: str, host: str, is_behind: bool) -> None:
+    text = error_text(UnreachableError("x", sentence, where=Where(host=host)), "en")
+    assert text == (f"{sentence} (host {host})" if is_behind else sentence)
 
 
 def test_a_question_says_where_its_answer_goes() -> None:

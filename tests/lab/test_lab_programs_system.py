@@ -197,7 +197,7 @@ async def test_the_journal_is_followed() -> None:
             await gpu.sh("systemctl restart cron")
             await asyncio.sleep(0.01)
     await gpu.sh("pkill timeout")
-    await asyncio.wait_for(following, 20)
+    await asyncio.wait_for(following, 10)
 
 
 async def test_users_may_not_manage_units() -> None:

@@ -144,7 +144,7 @@ async def test_an_idle_command_outlives_its_channel_and_ends_by_its_group() -> N
         assert any(one.group == group for one in server.processes)
         status, _, _ = await run(connection, f"kill -TERM -- -{group}")
         assert status == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(5):
             while any(one.group == group for one in server.processes):
                 await asyncio.sleep(0.01)
 
@@ -267,7 +267,7 @@ async def test_a_reboot_cuts_all_and_the_machine_can_be_away() -> None:
         await process.stdout.readline()
         for told in computer.told:
             told()
-        await asyncio.wait_for(connection.wait_closed(), 20)
+        await asyncio.wait_for(connection.wait_closed(), 5)
         port = server.port
         await server.stop()
         with pytest.raises(ConnectionRefusedError):
@@ -292,6 +292,6 @@ async def test_close_leaves_nothing_running(tmp_path: Path) -> None:
     connection = await connect(server)
     await connection.create_process("sleep 30 & sleep 30", encoding=None)
     await asyncio.sleep(0.1)
-    await asyncio.wait_for(server.close(), 20)
+    await asyncio.wait_for(server.close(), 5)
     assert [one.pid for one in server.processes] == [1]
-    await asyncio.wait_for(connection.wait_closed(), 20)
+    await asyncio.wait_for(connection.wait_closed(), 5)

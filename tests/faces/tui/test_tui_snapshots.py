@@ -79,6 +79,7 @@ SCREENS = {
     "explain-output": (whole, ("o", "e", "right")),
     "explain-config": (whole, ("c", "e", "down", "right")),
     "explain": (fresh, ("3", "e", "right", "right")),
+    "explain-done": (fresh, ("2", "e", "right")),
     "output": (running, ("o",)),
     "output-errors": (failed, ("o", "f")),
     "output-finding": (no_internet, ("o",)),

@@ -12,8 +12,9 @@ from gpu_wizard.facts.containerd import CONFIG, ContainerdFiles
 from gpu_wizard.facts.containerd_rows import config_rows
 from gpu_wizard.facts.containerd_situation import Situation
 from gpu_wizard.knowledge.diagnosis.text import line_as_shown
+from gpu_wizard.knowledge.guide import page
 from gpu_wizard.knowledge.passages import Told, in_config, in_output, places
-from gpu_wizard.knowledge.words import explain_command
+from gpu_wizard.knowledge.words import explain_command, explain_line
 from gpu_wizard.model.action import Run
 from gpu_wizard.model.fact import value_or
 
@@ -33,6 +34,22 @@ def commands(stage: StageProgress, words: Words) -> tuple[Passage, ...]:
     plan = stage.plan or tuple(one.step for one in stage.steps)
     runs = [(words.step(step), step.action) for step in plan if isinstance(step.action, Run)]
     return tuple(_command(title, run, words) for title, run in runs)
+
+
+def looking(stage: str, words: Words) -> tuple[Passage, ...]:
+    """The commands by which a person looks at a stage, as its page has them."""
+    guide = page(stage, words.language)
+    blocks = (each for each in (guide.blocks if guide else ()) if each.kind == "command")
+    return tuple(
+        Passage(
+            each.text,
+            each.code,
+            tuple(places(each.code, explain_line(each.code, words.language))),
+            "$ ",
+        )
+        for each in blocks
+        if "\n" not in each.code
+    )
 
 
 def _command(title: str, run: Run, words: Words) -> Passage:

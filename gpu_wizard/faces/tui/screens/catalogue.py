@@ -60,8 +60,8 @@ def _later(name: str, ui: Ui) -> WizardScreen:
 
 
 def _commands_of(ui: Ui) -> WizardScreen:
-    """The commands of the stage shown, explained."""
-    from gpu_wizard.faces.tui.drawing.explained import commands
+    """The commands of the stage shown, explained; where nothing is to be done, those that look at it."""
+    from gpu_wizard.faces.tui.drawing.explained import commands, looking
     from gpu_wizard.faces.tui.order import number_of
     from gpu_wizard.faces.tui.screens.explain import ExplainScreen
 
@@ -69,5 +69,5 @@ def _commands_of(ui: Ui) -> WizardScreen:
     return ExplainScreen(
         ui,
         lambda: f"{number_of(stage)} {ui.words(f'title.{stage}')}",
-        lambda: commands(ui.shown.stage(stage), ui.words),
+        lambda: commands(ui.shown.stage(stage), ui.words) or looking(stage, ui.words),
     )
