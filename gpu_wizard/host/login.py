@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +36,8 @@ the CPU that a look at a node costs."""
 
 CLOSE_SECONDS = 2.0
 PASSWORD_TRIES = 3
+_RECEIVING = "_recv_handler"
+"""Where asyncssh's connection holds a method of its own: a circle, which kept 30 KB until garbage was searched for."""
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 _KEY_TYPES = (
     "ssh-ed25519",
@@ -66,6 +68,7 @@ class Login:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await one.wait_closed()
+            vars(one).pop(_RECEIVING, None)
 
 
 async def log_in(
@@ -148,7 +151,8 @@ class _Attempts:
     _port: int = field(default=SSH_PORT, init=False)
     _has_ciphers: bool = field(default=False, init=False)
     """Whether the configuration names its own."""
-    _key_was_good: Callable[[], None] = field(default=lambda: None, init=False)
+    _limit: asyncio.Timeout | None = field(default=None, init=False)
+    """Of the attempt that is being made."""
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = self.settings or await _settings(self.target, self.options)
@@ -202,14 +206,11 @@ class _Attempts:
             arguments["server_host_key_algs"] = self.types
         if not self._has_ciphers:
             arguments["encryption_algs"] = FAST_CIPHERS
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self.options.connect_seconds) as limit:
-
-            def key_was_good() -> None:
-                limit.reschedule(loop.time() + LOGIN_SECONDS)
-
-            self._key_was_good = key_was_good
-            return await asyncssh.connect(**arguments)
+        try:
+            async with asyncio.timeout(self.options.connect_seconds) as self._limit:
+                return await asyncssh.connect(**arguments)
+        finally:
+            self._limit = None
 
     def _look_up(self, settings: asyncssh.SSHClientConnectionOptions) -> None:
         user_files = settings.config.get("UserKnownHostsFile", ["~/.ssh/known_hosts"])
@@ -223,6 +224,7 @@ class _Attempts:
         self.types = _wanted_types(self.known)
 
     def _verdict(self, key: HostKey) -> bool:
+        """Judge a host's key; it is shown again whenever a connection changes its session keys."""
         self.shown = replace(key, host=self._host, port=self._port, file=str(self.files[0]))
         try:
             good = judge(self.shown, self.known, self.target.host_key) == "known"
@@ -230,8 +232,8 @@ class _Attempts:
         except TrustError as error:
             self.trouble = error
             return False
-        if good:
-            self._key_was_good()
+        if good and self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + LOGIN_SECONDS)
         return good
 
     async def _ask_trust(self, shown: HostKey) -> None:

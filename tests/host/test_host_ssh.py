@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from asyncssh import SSHClientConnection
 
 from gpu_wizard.host.local import local_host
 from gpu_wizard.host.shell import ShellHost
@@ -278,6 +280,34 @@ async def test_one_connection_serves_all(sshd: Sshd) -> None:
     await host.close()
     assert await host.ask([Command(("uname", "-s"))]) == [Output(0, b"Linux\n", b"")]
     await host.close()
+
+
+async def test_new_session_keys(tmp_path: Path, login_key: Path) -> None:
+    """After an hour, a gigabyte, or what the server likes, both sides change keys; the connection goes on."""
+    long = tmp_path / "long"
+    long.write_bytes(os.urandom(100_000))
+    with running_sshd(tmp_path, login_key, "RekeyLimit 64K") as server:
+        host = await connect(server.target(), server.options())
+        before = server.children()
+        for _ in range(4):
+            (answer,) = await host.ask([Files((str(long),))])
+            assert isinstance(answer, FilesFound)
+            assert answer.files[0].content == long.read_bytes()
+        assert server.children() == before
+        await host.close()
+
+
+async def test_a_closed_connection_is_no_garbage(sshd: Sshd) -> None:
+    """Two hundred nodes are looked at: what is closed takes no memory until garbage is searched for."""
+    gc.collect()
+    gc.disable()
+    try:
+        host = await connect(sshd.target(), sshd.options())
+        await host.close()
+        there = [each for each in gc.get_objects() if isinstance(each, SSHClientConnection)]
+        assert not [each for each in there if each.is_closed()]
+    finally:
+        gc.enable()
 
 
 async def test_cut_while_running(own_sshd: Sshd) -> None:
