@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from base64 import b64encode
 
-from gpu_wizard.host.process import Output, Transport
+from gpu_wizard.host.process import Process, Transport
 from gpu_wizard.host.script import SETTINGS, START, Token
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.errors import AccessError, UnreachableError, Where
@@ -14,7 +14,7 @@ _SHELL_SECONDS = 30.0
 PIECE_BYTES = 192 << 10
 
 
-async def enter(transport: Transport, sudo: Sudo, *, root: bool) -> Output:
+async def enter(transport: Transport, sudo: Sudo, *, root: bool) -> Process:
     """Start a shell that reads its script from standard input; what login said before is dropped.
 
     Raises: UnreachableError, TrustError; AccessError: login or sudo refused.
@@ -22,32 +22,32 @@ async def enter(transport: Transport, sudo: Sudo, *, root: bool) -> Output:
     return await (_root_shell(transport, sudo) if root else _plain_shell(transport))
 
 
-async def _root_shell(transport: Transport, sudo: Sudo) -> Output:
+async def _root_shell(transport: Transport, sudo: Sudo) -> Process:
     while True:
         attempt = sudo.attempt()
-        output = Output(await transport.open(f"exec sh -c {shlex.quote(attempt.command())}"))
+        process = await transport.open(f"exec sh -c {shlex.quote(attempt.command())}")
         try:
-            await attempt.started(output)
+            await attempt.started(process)
         except AccessError as error:
-            await output.close()
+            await process.close()
             if not await sudo.learn(error):
                 raise
         except BaseException:
-            await output.close()
+            await process.close()
             raise
         else:
-            return output
+            return process
 
 
-async def _plain_shell(transport: Transport) -> Output:
+async def _plain_shell(transport: Transport) -> Process:
     token = Token()
     mark = token.mark(START)
     command = f"{SETTINGS}printf '%s {START} 0\\n' {token.quoted}; exec sh"
-    output = Output(await transport.open(f"exec sh -c {shlex.quote(command)}"))
+    process = await transport.open(f"exec sh -c {shlex.quote(command)}")
     try:
-        while (at := output.held["out"].find(mark)) < 0:
-            if output.ended and output.held["out"].find(mark) < 0:
-                await output.status()
+        while (at := process.held["out"].find(mark)) < 0:
+            if process.ended and process.held["out"].find(mark) < 0:
+                await process.status()
                 raise AccessError(
                     "no-shell",
                     f"{transport.name} gave no shell.",
@@ -55,18 +55,18 @@ async def _plain_shell(transport: Transport) -> Output:
                     "Log in by hand and see whether the account has a shell such as /bin/sh or bash.",
                     params={"host": transport.name},
                 )
-            if not await output.more(_SHELL_SECONDS):
+            if not await process.more(_SHELL_SECONDS):
                 message = f"{transport.name} gave no shell within {_SHELL_SECONDS:.0f} s."
                 params = {"host": transport.name}
                 raise UnreachableError(
                     "no-shell", message, Where(host=transport.name), params=params
                 )
     except BaseException:
-        await output.close()
+        await process.close()
         raise
-    output.take("out", at + len(mark))
-    output.take("err")
-    return output
+    process.take("out", at + len(mark))
+    process.take("err")
+    return process
 
 
 def sending(content: bytes) -> list[str]:

@@ -9,7 +9,7 @@ import signal
 from asyncio.subprocess import PIPE
 
 from gpu_wizard.host.lines import Secrets
-from gpu_wizard.host.process import CHUNK_BYTES, Process
+from gpu_wizard.host.process import CHUNK_BYTES, ROOM_BYTES, Process
 from gpu_wizard.host.shell import ShellHost, ShellReader
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.errors import UnreachableError, Where
@@ -21,11 +21,19 @@ REAP_SECONDS = 1.0
 """For a killed shell to be gone; root's may not be killed by another user."""
 
 
-class LocalProcess:
+class LocalProcess(Process):
     """A shell command started on this machine, in its own session. See `Process`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, room: int) -> None:
+        super().__init__(room)
         self._process = process
+        self._flows = asyncio.Event()
+        self._flows.set()
+        streams: tuple[tuple[Stream, asyncio.StreamReader | None], ...] = (
+            ("out", process.stdout),
+            ("err", process.stderr),
+        )
+        self._pumps = [asyncio.create_task(self._pump(*stream)) for stream in streams]
 
     @property
     def exit_status(self) -> int | None:
@@ -46,17 +54,7 @@ class LocalProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
-    async def read(self, stream: Stream) -> bytes:
-        """The next bytes of a stream; empty at its end."""
-        reader = self._process.stdout if stream == "out" else self._process.stderr
-        return await reader.read(CHUNK_BYTES) if reader is not None else b""
-
-    async def status(self) -> int:
-        """The exit status."""
-        await self._process.wait()
-        return self.exit_status or 0
-
-    async def abandon(self) -> None:
+    async def close(self) -> None:
         """Close its input and kill the shell that leads its session."""
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -67,6 +65,24 @@ class LocalProcess:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await self._process.wait()
+        for pump in self._pumps:
+            pump.cancel()
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _pump(self, stream: Stream, reader: asyncio.StreamReader | None) -> None:
+        while reader is not None and (data := await reader.read(CHUNK_BYTES)):
+            self._said(stream, data)
+            await self._flows.wait()
+        self._ended(stream)
+
+    async def _gone(self) -> None:
+        await self._process.wait()
+
+    def _wait(self) -> None:
+        self._flows.clear()
+
+    def _go_on(self) -> None:
+        self._flows.set()
 
 
 class LocalTransport:
@@ -74,7 +90,7 @@ class LocalTransport:
 
     name = NAME
 
-    async def open(self, command: str) -> Process:
+    async def open(self, command: str, room: int = ROOM_BYTES) -> Process:
         """Start a command. Raises: UnreachableError: there is no `sh`."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -85,7 +101,7 @@ class LocalTransport:
             raise UnreachableError(
                 "no-shell", message, Where(host=NAME), params={"host": NAME}
             ) from error
-        return LocalProcess(process)
+        return LocalProcess(process, room)
 
     async def connect(self) -> None:
         """Nothing to do."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 from gpu_wizard.host.entry import enter, sending
 from gpu_wizard.host.lines import Cleaner, Secrets, clean_lines
-from gpu_wizard.host.process import CHUNK_BYTES, STREAMS, Output, Transport
+from gpu_wizard.host.process import CHUNK_BYTES, STREAMS, Process, Transport
 from gpu_wizard.host.script import Token
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.action import Run
@@ -81,13 +81,13 @@ class Running:
 
     async def _perform(self, run: Run, take: Take) -> int:
         """The exit status; `take` gets each stream's bytes, at its end an empty piece."""
-        output = await enter(self._transport, self._sudo, root=run.root)
-        group = _Group(output)
+        process = await enter(self._transport, self._sudo, root=run.root)
+        group = _Group(process)
         try:
             async with asyncio.timeout(run.timeout_seconds) as limit:
                 await self._send(run, group)
-                await _stream(output, take)
-                return await self._status(run, output)
+                await _stream(process, take)
+                return await self._status(run, process)
         except UnreachableError:
             if run.expect_disconnect:
                 return 0
@@ -99,16 +99,16 @@ class Running:
                 raise self._timed_out(run) from error
             raise
         finally:
-            await output.close()
+            await process.close()
 
     async def _send(self, run: Run, group: _Group) -> None:
-        process = group.output.process
+        process = group.process
         await process.write(_script(run, group.token).encode())
         process.end_input()
         await group.found()
 
-    async def _status(self, run: Run, output: Output) -> int:
-        status = await output.status()
+    async def _status(self, run: Run, process: Process) -> int:
+        status = await process.status()
         if status is None:
             message = f"{self._transport.name} did not tell how {run.argv[0]} ended."
             where, params = self._where(run, None), {"command": run.argv[0]}
@@ -120,7 +120,7 @@ class Running:
         with contextlib.suppress(WizardError, TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
                 number = await group.found(_START_SECONDS)
-                draining = asyncio.create_task(_stream(group.output, _forget))
+                draining = asyncio.create_task(_stream(group.process, _forget))
                 try:
                     await self._kill(run, number)
                 finally:
@@ -130,13 +130,13 @@ class Running:
     async def _kill(self, run: Run, number: int | None) -> None:
         if number is None:
             return
-        output = await enter(self._transport, self._sudo, root=run.root)
+        process = await enter(self._transport, self._sudo, root=run.root)
         try:
-            await output.process.write(_kill_script(number).encode())
-            output.process.end_input()
-            await _stream(output, _forget)
+            await process.write(_kill_script(number).encode())
+            process.end_input()
+            await _stream(process, _forget)
         finally:
-            await output.close()
+            await process.close()
 
     def _timed_out(self, run: Run) -> TimedOutError:
         return TimedOutError(
@@ -154,8 +154,8 @@ class Running:
 class _Group:
     """The process group of a started command, once it has told its number."""
 
-    def __init__(self, output: Output) -> None:
-        self.output = output
+    def __init__(self, process: Process) -> None:
+        self.process = process
         self.token = Token()
         self._mark = re.compile(re.escape(self.token.word.encode()) + rb" (\d+) 0\n")
         self._number: int | None = None
@@ -163,35 +163,35 @@ class _Group:
     async def found(self, seconds: float | None = None) -> int | None:
         """The number; None where the command ended, or the time ran out, before it was told."""
         while self._number is None:
-            ended = self.output.ended
-            found = self._mark.search(self.output.held["out"])
+            ended = self.process.ended
+            found = self._mark.search(self.process.held["out"])
             if found is not None:
                 self._number, end = int(found[1]), found.end()
-                self.output.take("out", end)
-            elif ended or not await self.output.more(seconds):
+                self.process.take("out", end)
+            elif ended or not await self.process.more(seconds):
                 return None
         return self._number
 
 
-async def _stream(output: Output, take: Take) -> None:
+async def _stream(process: Process, take: Take) -> None:
     """Give what comes until both streams end, or the command has ended and stays quiet."""
     while True:
-        ended = output.ended
+        ended = process.ended
         for stream in STREAMS:
-            if data := output.take(stream, CHUNK_BYTES):
+            if data := process.take(stream, CHUNK_BYTES):
                 await take(stream, data)
         await asyncio.sleep(0)
-        if any(output.held.values()):
+        if any(process.held.values()):
             continue
         if ended:
             break
-        news = await output.more(QUIET_SECONDS)
-        if not news and output.process.exit_status is not None:
+        news = await process.more(QUIET_SECONDS)
+        if not news and process.exit_status is not None:
             break
     for stream in STREAMS:
         await take(stream, b"")
-    if output.lost is not None:
-        raise output.lost
+    if process.lost is not None:
+        raise process.lost
 
 
 async def _forget(_stream: Stream, _data: bytes) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gpu_wizard.host.files import FILES_SCRIPT, files_arguments
-from gpu_wizard.host.process import STREAMS, Output
+from gpu_wizard.host.process import STREAMS, Process
 from gpu_wizard.model.line import Stream
 from gpu_wizard.model.question import Command, Files, HostAsk
 
@@ -99,10 +99,10 @@ class Marks:
         self._searched: dict[Stream, int] = {"out": 0, "err": 0}
         self._found: dict[Stream, dict[int, tuple[int, bytes]]] = {"out": {}, "err": {}}
 
-    def read(self, output: Output) -> None:
+    def read(self, process: Process) -> None:
         """Take all that lies before the last mark of each stream."""
         for stream in STREAMS:
-            held, start = output.held[stream], self._searched[stream]
+            held, start = process.held[stream], self._searched[stream]
             marks: list[tuple[int, int, int, int]] = []
             begin = 0
             while (size := held.find(self._word, start)) >= 0:
@@ -114,7 +114,7 @@ class Marks:
                 begin = start = found.end()
             if marks:
                 # Taken at once: each take moves all that follows.
-                data = output.take(stream, begin)
+                data = process.take(stream, begin)
                 for number, status, first, end in marks:
                     self._found[stream][number] = status, data[first:end]
             self._searched[stream] = max(0, len(held) - _LONGEST_MARK)

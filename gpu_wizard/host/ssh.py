@@ -13,14 +13,13 @@ import asyncssh
 from gpu_wizard.host.known_hosts import HostKey
 from gpu_wizard.host.lines import Secrets
 from gpu_wizard.host.login import Login, log_in
-from gpu_wizard.host.process import CHUNK_BYTES, Process
+from gpu_wizard.host.process import ROOM_BYTES, STREAMS, Process
 from gpu_wizard.host.shell import ShellHost, ShellReader
 from gpu_wizard.host.ssh_errors import lost
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.host.target import AskTrust, SshOptions, SshTarget
 from gpu_wizard.host.tunnel import LocalEndpoint, Tunnel
 from gpu_wizard.model.errors import UnreachableError, Where
-from gpu_wizard.model.line import Stream
 
 OPEN_SECONDS = 30.0
 """For a channel on an open connection; a dead connection is noticed by its keepalive after 45 s at most."""
@@ -49,48 +48,77 @@ def _asked_once(trust: AskTrust | None) -> AskTrust | None:
     return ask
 
 
-class SshProcess:
-    """A command on a channel of its own. See `Process`."""
+class SshProcess(Process, asyncssh.SSHClientSession[bytes]):
+    """A command on a channel of its own, which tells it what comes. See `Process`."""
 
-    def __init__(self, process: asyncssh.SSHClientProcess[bytes], host: str) -> None:
-        self._process = process
+    _channel: asyncssh.SSHClientChannel[bytes]
+
+    def __init__(self, host: str, room: int) -> None:
+        """`host`: for messages."""
+        super().__init__(room)
         self._host = host
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        """The channel is open."""
+        self._channel = chan
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The channel is closed, by `exc` where the connection broke."""
+        if exc is not None and not self.ended:
+            self.lost = lost(self._host)
+        self._ended(*STREAMS)
+        self._writable.set()
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        """The next bytes of a stream."""
+        self._said("out" if datatype is None else "err", data)
+
+    def eof_received(self) -> bool:
+        """Both streams are at their end; standard input stays open."""
+        self._ended(*STREAMS)
+        return True
+
+    def pause_writing(self) -> None:
+        """The host takes nothing more for now."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """The host takes more again."""
+        self._writable.set()
 
     @property
     def exit_status(self) -> int | None:
         """The exit status, once the host has told it."""
-        code = self._process.returncode
+        code = self._channel.get_returncode()
         return code if code is None or code >= 0 else 128 - code
 
     async def write(self, data: bytes) -> None:
         """Send to standard input; a command that is gone takes nothing."""
         with contextlib.suppress(*_LOST):
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
+            self._channel.write(data)
+            await self._writable.wait()
 
     def end_input(self) -> None:
         """Close standard input."""
         with contextlib.suppress(*_LOST):
-            self._process.stdin.write_eof()
+            self._channel.write_eof()
 
-    async def read(self, stream: Stream) -> bytes:
-        """The next bytes of a stream; empty at its end. Raises: UnreachableError."""
-        reader = self._process.stdout if stream == "out" else self._process.stderr
-        try:
-            return await reader.read(CHUNK_BYTES)
-        except _LOST as error:
-            raise lost(self._host) from error
+    async def close(self) -> None:
+        """Close the channel at once."""
+        self._channel.abort()
 
-    async def status(self) -> int:
-        """The exit status. Raises: UnreachableError: the channel ended without one."""
-        await self._process.wait_closed()
+    async def _gone(self) -> None:
+        await self._channel.wait_closed()
         if self.exit_status is None:
             raise lost(self._host)
-        return self.exit_status
 
-    async def abandon(self) -> None:
-        """Close the channel at once."""
-        self._process.channel.abort()
+    def _wait(self) -> None:
+        self._channel.pause_reading()
+
+    def _go_on(self) -> None:
+        self._channel.resume_reading()
 
 
 class SshTransport:
@@ -118,13 +146,17 @@ class SshTransport:
         """Log in where there is no connection. Raises: UnreachableError, TrustError, AccessError."""
         await self._connection()
 
-    async def open(self, command: str) -> Process:
+    async def open(self, command: str, room: int = ROOM_BYTES) -> Process:
         """Start a command on a new channel."""
         connection = await self._connection()
         try:
             async with asyncio.timeout(OPEN_SECONDS):
-                process = await connection.create_process(
-                    command, encoding=None, request_pty=False, window=WINDOW_BYTES
+                _, process = await connection.create_session(
+                    lambda: SshProcess(self.name, room),
+                    command,
+                    encoding=None,
+                    request_pty=False,
+                    window=WINDOW_BYTES,
                 )
         except asyncssh.ChannelOpenError as error:
             if connection.is_closed():
@@ -135,7 +167,7 @@ class SshTransport:
         except (TimeoutError, *_LOST) as error:
             await self.close()
             raise lost(self.name) from error
-        return SshProcess(cast("asyncssh.SSHClientProcess[bytes]", process), self.name)
+        return cast("SshProcess", process)
 
     async def open_port(
         self, host: str, port: int

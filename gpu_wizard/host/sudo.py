@@ -16,7 +16,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from gpu_wizard.host.lines import Secrets, clean_lines
-from gpu_wizard.host.process import Output
+from gpu_wizard.host.process import Process
 from gpu_wizard.host.script import SETTINGS, START, Token
 from gpu_wizard.model.errors import AccessError, Where
 from gpu_wizard.model.secret import AskSecret, Secret
@@ -86,42 +86,42 @@ class RootAttempt:
             f"exec sudo {flags} -- sh -c {shell}"
         )
 
-    async def started(self, output: Output) -> None:
+    async def started(self, process: Process) -> None:
         """Wait for the mark of the root shell, answering the prompt; what came before it is dropped.
 
         Raises: AccessError: no root; the process is to be let go. UnreachableError: the connection was lost.
         """
         mark, end = self.token.mark(START), asyncio.get_running_loop().time() + ROOT_SECONDS
-        while (at := output.held["out"].find(mark)) < 0:
-            await self._answer(output)
-            if output.ended:
-                await self._fail(output)
+        while (at := process.held["out"].find(mark)) < 0:
+            await self._answer(process)
+            if process.ended:
+                await self._fail(process)
             left = end - asyncio.get_running_loop().time()
-            if not await output.more(max(0.0, left)):
+            if not await process.more(max(0.0, left)):
                 raise self._error(
-                    "sudo-no-answer", "sudo did not start a root shell in time", output
+                    "sudo-no-answer", "sudo did not start a root shell in time", process
                 )
-        output.take("out", at + len(mark))
-        output.take("err")
+        process.take("out", at + len(mark))
+        process.take("err")
 
-    async def _answer(self, output: Output) -> None:
-        prompts = output.held["err"].count(self._prompt.encode())
+    async def _answer(self, process: Process) -> None:
+        prompts = process.held["err"].count(self._prompt.encode())
         if prompts and not self._sent and self._password is not None:
             self._sent = True
-            await output.process.write(self._password.reveal().rstrip(b"\r\n") + b"\n")
+            await process.write(self._password.reveal().rstrip(b"\r\n") + b"\n")
         elif prompts > 1:
-            raise self._error("sudo-wrong-password", "sudo refused the password", output)
+            raise self._error("sudo-wrong-password", "sudo refused the password", process)
 
-    async def _fail(self, output: Output) -> None:
-        status = await output.status()
-        if output.held["out"].find(self.token.mark(START)) >= 0:
+    async def _fail(self, process: Process) -> None:
+        status = await process.status()
+        if process.held["out"].find(self.token.mark(START)) >= 0:
             return
-        text = output.held["err"].decode(errors="replace").lower()
+        text = process.held["err"].decode(errors="replace").lower()
         code, message = _reason(text, status, sent=self._sent)
-        raise self._error(code, message, output)
+        raise self._error(code, message, process)
 
-    def _error(self, code: str, message: str, output: Output) -> AccessError:
-        said = bytes(output.held["err"]).replace(self._prompt.encode(), b"")
+    def _error(self, code: str, message: str, process: Process) -> AccessError:
+        said = bytes(process.held["err"]).replace(self._prompt.encode(), b"")
         lines = clean_lines(said, self._secrets, last=5)
         where, params = Where(host=self._host), {"host": self._host, "detail": " ".join(lines[-1:])}
         return AccessError(code, f"{message}.", where, _NEXT[code], lines, params)

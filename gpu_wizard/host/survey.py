@@ -8,13 +8,12 @@ from collections.abc import Mapping
 
 from gpu_wizard.host.files import files_found
 from gpu_wizard.host.lines import Secrets, clean_lines
-from gpu_wizard.host.process import Output, Transport
+from gpu_wizard.host.process import Process, Transport
 from gpu_wizard.host.script import Given, Marks, Token, questions_script
 from gpu_wizard.host.sudo import RootAttempt, Sudo
 from gpu_wizard.model.errors import AccessError
 from gpu_wizard.model.fact import Unknown
-from gpu_wizard.model.question import Command, HostAnswer, HostAsk
-from gpu_wizard.model.question import Output as CommandOutput
+from gpu_wizard.model.question import Command, HostAnswer, HostAsk, Output
 
 GRACE_SECONDS = 5.0
 """How much later than its own time limit a question is given up here: then the host could not end it."""
@@ -56,31 +55,30 @@ class Survey:
         token = Token()
         script = questions_script(plain, token) if plain else ""
         command = script + (root.command() if root else "exit 0\n")
-        process = await self._transport.open(f"exec sh -c {shlex.quote(command)}")
-        output = Output(process, ANSWER_BYTES)
+        process = await self._transport.open(f"exec sh -c {shlex.quote(command)}", ANSWER_BYTES)
         try:
-            answers, whole = await self._listen(plain, token, output)
+            answers, whole = await self._listen(plain, token, process)
             if root and whole:
-                answers |= await self._ask_as_root(rooted, root, output)
+                answers |= await self._ask_as_root(rooted, root, process)
             return answers
         finally:
-            await output.close()
+            await process.close()
 
     async def _ask_as_root(
-        self, asks: Mapping[int, HostAsk], root: RootAttempt, output: Output
+        self, asks: Mapping[int, HostAsk], root: RootAttempt, process: Process
     ) -> dict[int, HostAnswer]:
         try:
-            await root.started(output)
+            await root.started(process)
         except AccessError as error:
             again = await self._sudo.learn(error)
             return {} if again else dict.fromkeys(asks, _refused(error))
         token = Token()
-        await output.process.write(questions_script(asks, token).encode())
-        output.process.end_input()
-        return (await self._listen(asks, token, output))[0]
+        await process.write(questions_script(asks, token).encode())
+        process.end_input()
+        return (await self._listen(asks, token, process))[0]
 
     async def _listen(
-        self, asks: Mapping[int, HostAsk], token: Token, output: Output
+        self, asks: Mapping[int, HostAsk], token: Token, process: Process
     ) -> tuple[dict[int, HostAnswer], bool]:
         """The answers as they come, and whether the script is still there for more.
 
@@ -92,23 +90,23 @@ class Survey:
             began = clock()
             end = began + asked.timeout_seconds + GRACE_SECONDS
             while (given := marks.answer(number)) is None:
-                ended = output.ended
-                marks.read(output)
+                ended = process.ended
+                marks.read(process)
                 if marks.answer(number) is not None:
                     continue
                 if ended:
-                    return answers | await self._unanswered(asks, answers, output), False
-                if not await output.more(max(0.0, end - clock())):
+                    return answers | await self._unanswered(asks, answers, process), False
+                if not await process.more(max(0.0, end - clock())):
                     return answers | {number: Unknown("timed-out")}, False
             answers[number] = _answer(asked, given, clock() - began, self._secrets)
         return answers, True
 
     async def _unanswered(
-        self, asks: Mapping[int, HostAsk], answers: Mapping[int, HostAnswer], output: Output
+        self, asks: Mapping[int, HostAsk], answers: Mapping[int, HostAnswer], process: Process
     ) -> dict[int, HostAnswer]:
         """The script ended too early: nothing is known of the rest."""
-        await output.status()
-        said = bytes(output.held["err"] or output.held["out"])
+        await process.status()
+        said = bytes(process.held["err"] or process.held["out"])
         why = Unknown("no-answer", " ".join(clean_lines(said, self._secrets, last=2)))
         return {number: why for number in asks if number not in answers}
 
@@ -135,7 +133,7 @@ def _answer(asked: HostAsk, given: Given, seconds: float, known: Secrets) -> Hos
     if given.status in _ENDED_BY_LIMIT and limit_reached:
         return Unknown("timed-out")
     if isinstance(asked, Command):
-        return CommandOutput(given.status, given.stdout, given.stderr)
+        return Output(given.status, given.stdout, given.stderr)
     if given.status != 0:
         detail = " ".join(clean_lines(given.stderr, known, last=1))
         return Unknown("unreadable", detail)

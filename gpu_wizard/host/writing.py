@@ -12,7 +12,7 @@ from itertools import chain
 
 from gpu_wizard.host.entry import PIECE_BYTES, enter
 from gpu_wizard.host.lines import Secrets, clean_lines
-from gpu_wizard.host.process import Output, Transport
+from gpu_wizard.host.process import Process, Transport
 from gpu_wizard.host.sudo import Sudo
 from gpu_wizard.model.action import RestoreFile
 from gpu_wizard.model.errors import CommandError, ConflictError, UnreachableError, Where
@@ -158,18 +158,18 @@ class Writing:
 
     async def _perform(self, script: Iterable[str], path: str, rest: _Rest | None = None) -> str:
         """Run a script as root; what it says last. Raises: CommandError: it failed and took all back."""
-        output = await enter(self._transport, self._sudo, root=True)
+        process = await enter(self._transport, self._sudo, root=True)
         try:
-            await _send(output, script)
+            await _send(process, script)
             if rest is not None:
-                await rest.send(output)
-            output.process.end_input()
-            await _finished(output)
-            status = await output.status()
-            lines = bytes(output.held["out"]).decode(errors="replace").splitlines()
+                await rest.send(process)
+            process.end_input()
+            await _finished(process)
+            status = await process.status()
+            lines = bytes(process.held["out"]).decode(errors="replace").splitlines()
             if status == 0 and lines:
                 return lines[-1]
-            raise self._failed(path, status, bytes(output.held["err"]))
+            raise self._failed(path, status, bytes(process.held["err"]))
         except TimeoutError as error:
             message = f"{self._transport.name} did not answer while a file was written."
             params = {"host": self._transport.name, "detail": path}
@@ -177,7 +177,7 @@ class Writing:
                 "no-answer", message, self._where(path), params=params
             ) from error
         finally:
-            await output.close()
+            await process.close()
 
     def _failed(self, path: str, status: int | None, said: bytes) -> CommandError:
         lines = clean_lines(said, self._secrets)
@@ -199,34 +199,34 @@ class _Rest:
     calls: tuple[str, ...]
     told: Callable[[str], None]
 
-    async def send(self, output: Output) -> None:
+    async def send(self, process: Process) -> None:
         """Raises: what `told` does, once the script has taken all back."""
-        said = await _first_line(output)
+        said = await _first_line(process)
         if not said.startswith("ready"):
             return
         try:
             self.told(said.removeprefix("ready").strip())
         except BaseException:
-            output.process.end_input()
+            process.end_input()
             with contextlib.suppress(TimeoutError):
-                await _finished(output)
+                await _finished(process)
             raise
-        await _send(output, (f"{call}\n" for call in self.calls))
+        await _send(process, (f"{call}\n" for call in self.calls))
 
 
-async def _send(output: Output, script: Iterable[str]) -> None:
+async def _send(process: Process, script: Iterable[str]) -> None:
     for piece in script:
-        if output.ended:
+        if process.ended:
             break
-        await output.process.write(piece.encode())
+        await process.write(piece.encode())
 
 
-async def _first_line(output: Output) -> str:
+async def _first_line(process: Process) -> str:
     """What it says first; "" where it ends without a word. Raises: TimeoutError."""
-    while b"\n" not in output.held["out"] and not output.ended:
-        if not await output.more(SCRIPT_SECONDS):
+    while b"\n" not in process.held["out"] and not process.ended:
+        if not await process.more(SCRIPT_SECONDS):
             raise TimeoutError
-    return bytes(output.held["out"]).decode(errors="replace").partition("\n")[0]
+    return bytes(process.held["out"]).decode(errors="replace").partition("\n")[0]
 
 
 def _script(names: Mapping[str, str], calls: Iterable[str]) -> Iterator[str]:
@@ -241,7 +241,7 @@ def _pieces(data: bytes) -> Iterator[str]:
         yield f"add {b64encode(data[at : at + PIECE_BYTES]).decode()}"
 
 
-async def _finished(output: Output) -> None:
-    while not output.ended:
-        if not await output.more(SCRIPT_SECONDS):
+async def _finished(process: Process) -> None:
+    while not process.ended:
+        if not await process.more(SCRIPT_SECONDS):
             raise TimeoutError

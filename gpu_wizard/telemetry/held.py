@@ -28,10 +28,10 @@ class HeldProcess(Protocol):
     async def read(self, stream: Stream) -> bytes:
         """The next bytes of a stream, empty at its end. Raises: UnreachableError."""
 
-    async def status(self) -> int:
-        """The exit status. Raises: UnreachableError."""
+    async def status(self) -> int | None:
+        """The exit status; None where it does not come. Raises: UnreachableError."""
 
-    async def abandon(self) -> None:
+    async def close(self) -> None:
         """Let go of it, whatever it does."""
 
 
@@ -79,7 +79,7 @@ class Held:
         """Let go of it: its standard input closes, and it ends."""
         for task in self._tasks:
             task.cancel()
-        await self._process.abandon()
+        await self._process.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _read_lines(self) -> None:
