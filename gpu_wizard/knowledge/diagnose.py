@@ -111,7 +111,10 @@ class LiveDiagnosis:
         self._told: set[str] = set()
 
     def feed(self, text: str) -> list[Finding]:
-        """Findings that this text adds, best first; what was told before is not told again."""
+        """Findings that this text adds, best first; what was told before is not told again.
+
+        Bare errors only stand at the end: a program that goes on meets many.
+        """
         return self._new(self._scanner.feed(text.encode(errors="replace")))
 
     def end(self) -> list[Finding]:
@@ -127,7 +130,7 @@ class LiveDiagnosis:
             return []
         ids = {hit.signature.id for hit in hits} - self._told
         self._told |= ids
-        return [each for each in self.standing() if each.id in ids]
+        return [each for each in self.standing() if each.id in ids and not each.signature.bare]
 
 
 STAGES: Mapping[str, str] = {

@@ -59,6 +59,7 @@ class Signature:
     `stage`: as in the error corpus (`ssh`, `apt`, `join`, …). `unless`: where one of these stands in the same place,
     it is something else; `only`: one of these must. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
     `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
+    `bare`: only what the innermost error itself says, whatever program it is of; anything nearer stands in its place.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
     `told`: its wordings as they are written, by the names of these; a log brings few signatures of
     hundreds, and to read all their wordings takes longer than most logs.
@@ -76,6 +77,7 @@ class Signature:
     yields_to: tuple[str, ...] = ()
     symptom: bool = False
     general: bool = False
+    bare: bool = False
     rank: int = 50
     facts: tuple[str, ...] = ()
     confirmed_by: tuple[str, ...] = ()
@@ -184,6 +186,7 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         yields_to=tuple(entry.get("yields_to", ())),
         symptom=entry.get("symptom", False),
         general=entry.get("general", False),
+        bare=entry.get("bare", False),
         rank=entry.get("rank", 50),
         facts=tuple(entry.get("facts", ())),
         confirmed_by=tuple(entry.get("confirmed_by", ())),
@@ -213,12 +216,15 @@ def _wordings(entry: Mapping[str, Any], key: str, *, anchored: bool = True) -> t
 
 
 def _recoveries(entry: Mapping[str, Any], signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
-    """`clears` names signatures, or `stage:NAME` and `layer:NAME` for all of one; `phase`: one of K3s's own."""
+    """`clears` names signatures, or `stage:NAME` and `layer:NAME` for all of one; `phase`: one of K3s's own.
+
+    A bare error may be just what came right: it is always cleared.
+    """
     wanted = set(entry["clears"])
     names = frozenset(
         each.id
         for each in signatures
-        if wanted & {each.id, f"stage:{each.stage}", f"layer:{each.layer}"}
+        if each.bare or wanted & {each.id, f"stage:{each.stage}", f"layer:{each.layer}"}
     )
     steps = [pattern for phase, pattern in PROGRESS if phase.name == entry.get("phase")]
     told = (*_wordings(entry, "patterns"), *(each for step in steps for each in expression(step)))
@@ -233,7 +239,7 @@ def _progress(signatures: Iterable[Signature]) -> tuple[Recovery, ...]:
         voided = frozenset(
             each.id
             for each in signatures
-            if each.codes and max(phases[code] for code in each.codes) <= passed
+            if each.bare or (each.codes and max(phases[code] for code in each.codes) <= passed)
         )
         recoveries += [Recovery(each, voided) for each in expression(pattern)]
     return tuple(recoveries)

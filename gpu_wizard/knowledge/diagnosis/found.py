@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit, deeper, merged
+from gpu_wizard.knowledge.diagnosis.bare import CALM, goes_on
 from gpu_wizard.knowledge.diagnosis.catalogue import Recovery, Signature
 from gpu_wizard.knowledge.diagnosis.wording import without_digits
 
 
 class Found:
-    """The hits by the ids of their signatures. `fresh`: those not told before, until `told` takes them."""
+    """The hits by the ids of their signatures. `fresh`: those not told before, until `told` takes them.
+
+    `bare_at`: the line of the last bare error, 0 for none: it stands only where the program did not go on.
+    """
 
     def __init__(self) -> None:
         self.hits: dict[str, Hit] = {}
         self.fresh: list[Hit] = []
+        self.bare_at = 0
+        self._calm = 0
         self._order = 0
 
     def told(self) -> list[Hit]:
@@ -29,7 +35,7 @@ class Found:
             hit.params = merged(hit.params, params)
         hit.message = deeper(hit.message, told.message)
         hit.loose = hit.loose and told.loose
-        hit.add(line)
+        self._add(hit, line)
         return hit
 
     def again(self, hit: Hit, line: int) -> None:
@@ -37,7 +43,16 @@ class Found:
         if hit.signature.id not in self.hits:
             hit.lines = []
             self._new(hit)
-        self.hits[hit.signature.id].add(line)
+        self._add(self.hits[hit.signature.id], line)
+
+    def goes_on(self, line: bytes, number: int) -> None:
+        """A line that stands after a bare error; after some that report no failure it is forgotten."""
+        if number == self.bare_at or not line.strip():
+            return
+        self._calm += goes_on(line.decode(errors="replace"))
+        if self._calm > CALM:
+            self.hits = {key: hit for key, hit in self.hits.items() if not hit.signature.bare}
+            self.bare_at = 0
 
     def clear(self, recovery: Recovery) -> None:
         """Something came right after all."""
@@ -49,6 +64,11 @@ class Found:
         for hit in list(self.hits.values()):
             if hit.lines[0] >= first and not beside(hit.signature, whole, loose=hit.loose):
                 del self.hits[hit.signature.id]
+
+    def _add(self, hit: Hit, line: int) -> None:
+        hit.add(line)
+        if hit.signature.bare:
+            self.bare_at, self._calm = line, 0
 
     def _new(self, hit: Hit) -> Hit:
         self._order += 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gpu_wizard.knowledge.diagnosis.anchors import Hit
+from gpu_wizard.knowledge.diagnosis.bare import stage_of
 from gpu_wizard.knowledge.diagnosis.catalogue import (
     ANY,
     LAYERS,
@@ -62,8 +63,8 @@ class Finding:
 
     @property
     def stage(self) -> str:
-        """The stage as the error corpus names it."""
-        return self.signature.stage
+        """The stage as the error corpus names it; of a bare error that of the programs in its line."""
+        return (self.signature.bare and stage_of(self.text)) or self.signature.stage
 
     def title(self, language: Language = "en") -> str:
         """What it is, in a few words."""
@@ -106,8 +107,16 @@ def findings(
         for signature in known.signatures
         if _counts(signature, told.get(signature.id), conditions)
     ]
-    explained = _explained(found)
+    explained = _explained(_without_bare(found))
     return tuple(sorted(explained, key=_key))
+
+
+def _without_bare(found: Sequence[Finding]) -> Sequence[Finding]:
+    """Bare errors only where no cause is told."""
+    causes = (each for each in found if each.severity != "info" and not each.signature.symptom)
+    if any(not each.signature.bare for each in causes):
+        return [each for each in found if not each.signature.bare]
+    return found
 
 
 def _counts(signature: Signature, hit: Hit | None, conditions: frozenset[str]) -> bool:
@@ -184,7 +193,7 @@ def _explains(cause: Finding, effect: Finding) -> bool:
 def _level(finding: Finding) -> int:
     """0 a cause, 1 one told only broadly, 2 a symptom."""
     signature = finding.signature
-    return 2 if signature.symptom else int(signature.general)
+    return 2 if signature.symptom else int(signature.general or signature.bare)
 
 
 def _key(finding: Finding) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from gpu_wizard.knowledge.diagnosis.anchors import PLAIN, Hit, Index, Shape, Target, index
+from gpu_wizard.knowledge.diagnosis.bare import reports_failure
 from gpu_wizard.knowledge.diagnosis.catalogue import Signature
 from gpu_wizard.knowledge.diagnosis.found import Found, beside
 from gpu_wizard.knowledge.diagnosis.languages import in_english
@@ -108,6 +109,8 @@ class Scanner:
             near.append(line)
             if shape.leads or self._last is not PLAIN or length == TERMINAL:
                 self._look(shape, line, key)
+            if self._found.bare_at:
+                self._found.goes_on(line, self.line)
             self._last = shape
             length = len(line)
         if len(shapes) > _REMEMBERED:
@@ -197,7 +200,7 @@ class Scanner:
         maybe = (each for each in leads if each.wording.may_stand_in(lower))
         tried = ((each, _reaching(each.wording, window, begin)) for each in maybe)
         matched = [(target, match) for target, match in tried if match is not None]
-        matched.sort(key=lambda each: each[0].loose)
+        matched.sort(key=lambda each: (_is_bare(each[0]), each[0].loose))
         if not matched or self._index.is_harmless(window[begin:]):
             return ()
         found: dict[str, Hit] = {}
@@ -205,6 +208,8 @@ class Scanner:
             if target.recovery is not None:
                 self._found.clear(target.recovery)
             elif target.loose and any(map(_near, found.values())):
+                continue
+            elif _is_bare(target) and any(map(_told_of, found.values())):
                 break
             elif target.signature is not None and self._counts(
                 target, window[window.rfind("\n", 0, match.start()) + 1 :]
@@ -216,6 +221,8 @@ class Scanner:
     def _counts(self, target: Target, text: str) -> bool:
         signature = target.signature
         if signature is None or (target.broad and signature.stage != self._stage):
+            return False
+        if signature.bare and not reports_failure(text.strip().partition("\n")[0]):
             return False
         return beside(signature, text, loose=target.loose)
 
@@ -231,6 +238,15 @@ class Scanner:
 def _near(hit: Hit) -> bool:
     """Whether a sentence that is known tells a cause: then its words, taken by themselves, add none."""
     return not (hit.loose or hit.signature.symptom or hit.signature.general)
+
+
+def _is_bare(target: Target) -> bool:
+    return target.signature is not None and target.signature.bare
+
+
+def _told_of(hit: Hit) -> bool:
+    """Whether a line is known, as a fault or as none: then its innermost error adds nothing."""
+    return not hit.signature.bare
 
 
 def _reaching(wording: Wording, window: str, begin: int) -> re.Match[str] | None:
