@@ -44,3 +44,32 @@ def test_minikube_by_its_own_code_and_words() -> None:
     assert "PROVIDER_DOCKER_NOT_RUNNING: docker does not answer" in (
         _found(text, "minikube-exit").cause("en")
     )
+
+
+def test_packages_that_exclude_each_other_by_name() -> None:
+    text = (
+        "dpkg: dependency problems prevent configuration of tool-a:\n"
+        " tool-b (2.0-1) breaks tool-a and is installed.\n"
+    )
+    cause = _found(text, "packages-exclude").cause("en")
+    assert cause.startswith("tool-b and tool-a must not be installed side by side")
+
+
+def test_a_package_to_be_removed_is_not_called_missing() -> None:
+    text = (
+        "dpkg: dependency problems prevent removal of tool-lib:\n"
+        " tool-b depends on tool-lib (= 1.4); however:\n"
+        "  Package tool-lib is to be removed.\n"
+    )
+    cause = _found(text, "dpkg-dependency-missing").cause("en")
+    assert cause.startswith("tool-lib is to be removed, and tool-b needs it")
+
+
+def test_a_unit_by_the_step_that_failed() -> None:
+    text = "app.service: Failed at step USER spawning /opt/app/bin/app: No such process"
+    assert "The user or group" in _found(text, "unit-exec-failed").cause("en")
+
+
+def test_a_refused_port_by_its_machine() -> None:
+    text = "curl: (7) Failed to connect to 10.9.8.7 port 5000: Connection refused"
+    assert "10.9.8.7" in _found(text, "curl-connect").cause("en")

@@ -7,6 +7,7 @@ import pytest
 from gpu_wizard.facts.objects import NODE, NodeObject
 from gpu_wizard.facts.systemd import UNITS, K3sUnits, UnitState
 from gpu_wizard.knowledge.diagnose import diagnose
+from gpu_wizard.knowledge.diagnosis.catalogue import catalogue
 from gpu_wizard.model.fact import Fact, Known
 
 ORDERED = {
@@ -68,6 +69,38 @@ ORDERED = {
         "NVRM: Xid (PCI:0000:41:00): 31, pid=99, name=sim, MMU Fault: ENGINE CE2\n"
         "NVRM: Xid (PCI:0000:41:00): 62, pid='<unknown>'",
     ),
+    "what the driver says before the age of the program that asked it": (
+        "driver-no-devices-found",
+        "No devices were found\nnvidia-docker-plugin | Loading NVIDIA management library",
+    ),
+    "the snapshotter before the part of containerd that needs it": (
+        "containerd-snapshotter-missing",
+        "Waiting for containerd startup: rpc error: code = Unimplemented desc = unknown service"
+        " runtime.v1alpha2.RuntimeService\n"
+        'failed to load plugin io.containerd.grpc.v1.cri" error="failed to create CRI service:'
+        ' failed to find snapshotter \\"overlayfs\\""',
+    ),
+    "a package that excludes another before the script that was not run": (
+        "packages-exclude",
+        "dpkg: dependency problems prevent configuration of tool-a:\n"
+        " tool-b (2.0-1) breaks tool-a and is installed.\n\n"
+        "dpkg: error processing package tool-a (--install):\n"
+        " dependency problems - leaving unconfigured",
+    ),
+    "no card before a start of CUDA that failed": (
+        "verify-cuda-no-driver",
+        "cudaGetDeviceCount returned 38\n-> no CUDA-capable device is detected",
+    ),
+    "the secret that is missing before the login that it lacks": (
+        "image-pull-secret-missing",
+        "authorization failed: no basic auth credentials\n"
+        "FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (own-registry)",
+    ),
+    "what the runtime was told, of a later layer, before the runtime": (
+        "cni-leftover-bridge",
+        "failed to create shim task: OCI runtime create failed: error running hook #0: plugin bridge"
+        ' failed: failed to set bridge addr: \\"cni0\\" already has an IP address different from 10.4.0.1/24',
+    ),
 }
 
 
@@ -112,3 +145,38 @@ SAID = {
 def test_a_general_finding_quotes_the_innermost_error(name: str) -> None:
     text, told = SAID[name]
     assert told in diagnose(text.splitlines()).findings[0].cause()
+
+
+def test_no_two_findings_wait_for_each_other() -> None:
+    waits = {each.id: each.yields_to for each in catalogue().signatures}
+    ended: set[str] = set()
+
+    def follow(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " <- ".join([*path, name])
+        for each in waits[name]:
+            if each not in ended:
+                follow(each, (*path, name))
+        ended.add(name)
+
+    for name in waits:
+        follow(name, ())
+
+
+def test_of_findings_that_explain_each_other_in_a_circle_one_explains_itself() -> None:
+    text = (
+        "failed to join: etcd cluster join failed\n"
+        "failed to get CA certs: Get https://10.9.8.7:6443/cacerts: i/o timeout\n"
+        "creating storage endpoint: building kine: dial tcp 10.9.8.6:5432: connection refused"
+    )
+    found = diagnose(text.splitlines()).findings
+    assert not found[0].explained_by
+
+
+def test_what_cuda_says_claims_no_driver_where_the_text_says_that_there_is_none() -> None:
+    text = (
+        "failed call to cuInit: CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected\n"
+        "kernel driver does not appear to be running on this host (n7):"
+        " /proc/driver/nvidia/version does not exist"
+    )
+    (finding,) = diagnose(text.splitlines()).findings
+    assert "no NVIDIA driver is loaded" in finding.cause("en")

@@ -167,19 +167,34 @@ def _is_one(value: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _explained(found: Sequence[Finding]) -> list[Finding]:
+    """Each with what it follows from; of several that would wait for each other, the nearest waits for none."""
+    causes = {each.id: _cause(each, found) for each in found}
+    for each in sorted(found, key=_key):
+        if _returns(each.id, causes):
+            causes[each.id] = ""
+    return [replace(each, explained_by=causes[each.id]) for each in found]
+
+
+def _cause(effect: Finding, found: Sequence[Finding]) -> str:
     ids = {each.id for each in found}
-    result = []
-    for each in found:
-        by = next((name for name in each.signature.yields_to if name in ids), "")
-        by = by or next((other.id for other in found if _explains(other, each)), "")
-        result.append(replace(each, explained_by=by))
-    return result
+    named = next((name for name in effect.signature.yields_to if name in ids), "")
+    return named or next((each.id for each in found if _explains(each, effect)), "")
+
+
+def _returns(start: str, causes: Mapping[str, str]) -> bool:
+    """Whether what explains it is explained by it in the end."""
+    seen, name = set[str](), causes[start]
+    while name and name not in seen:
+        seen.add(name)
+        name = causes[name]
+    return start in seen
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
     """Whether a cause of its own layer or below stands beside a mere symptom, or a nearer one beside a general.
 
-    A warning does not explain a general blocker: it may well be another matter.
+    In the symptom's own line it may be of any layer: there it is what the program was told. A warning does not
+    explain a general blocker: it may well be another matter.
     """
     if _level(cause) >= _level(effect) or cause.severity == "info":
         return False
@@ -187,6 +202,8 @@ def _explains(cause: Finding, effect: Finding) -> bool:
         return False
     if not effect.signature.symptom and cause.severity != effect.severity:
         return False
+    if set(cause.lines) & set(effect.lines):
+        return True
     return LAYERS.index(cause.signature.layer) <= LAYERS.index(effect.signature.layer)
 
 
