@@ -14,7 +14,7 @@ CALM = 3
 _FAILS = re.compile(
     r"error|fatal|fail(?:s|ed|ure|ing)?\b|cannot\b|can't|could ?n[o']t|unable|panic|abort|exception|traceback"
     r"|gave up|giving up|not possible|\bFATA|\bERRO|\bE!|\bstderr\b|refused - did you|has exited|exited[ ,]|\bstatus=\d"
-    r"|\bexit(?:ed)? (?:code|status)|couldn.t|connect to|^\s*(?:Message|Reason):|\bkilled\b",
+    r"|\bexit(?:ed)? (?:code|status)|couldn.t|invalid|unknown (?:flag|shorthand|option|command)|unrecogni[sz]ed|not defined|connect to|^\s*(?:Message|Reason):|\bkilled\b",
     re.IGNORECASE,
 )
 _KLOG = re.compile(r"(?:^|[\s:\]])[EF]\d{4} \d\d:\d\d")
@@ -22,7 +22,7 @@ _PREFIX = re.compile(r"^\s*(?:-|\.{0,2}/)?[a-z][\w./+-]*(?:\[\d+\])?: \S")
 """What a program of the command line begins its complaint with: its own name."""
 _LOW = re.compile(
     r"level=(?:info|debug|trace|warn)|\"?(?:level|severity|lvl)\"?\s*[:=]\s*\"?(?:info|debug|trace|warn)"
-    r"|(?:^|[\s:\]])[IWD]\d{4} \d\d:\d\d|\b(?:WARN|WARNING|INFO|DEBUG|NOTICE|TRACE)\b|\b(?:DEBU|TRAC)\[|^\s*[Ww]arning: |^(?:[WN]|ls): "
+    r"|(?:^|[\s:\]])[IWD]\d{4} \d\d:\d\d|(?<!sum: )\b(?:WARN|WARNING|INFO|DEBUG|NOTICE|TRACE)\b|\b(?:DEBU|TRAC)\[|^\s*[Ww]arning: |^(?:[WN]|ls): "
     r"|(?i:ignor(?:ed|ing|e)\b|skip(?:s|ped|ping)?\b|optional|continu(?:es|ed|ing)\b|(?:will|to|and) continue\b|fall(?:s|ing)? ?back|fallback"
     r"|non-?fatal|not fatal|harmless|does ?n[o']t matter|try(?:ing)? next|using defaults?|\bnormal\s+\w+\s+\d)"
 )
