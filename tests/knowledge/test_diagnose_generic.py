@@ -73,3 +73,34 @@ def test_a_unit_by_the_step_that_failed() -> None:
 def test_a_refused_port_by_its_machine() -> None:
     text = "curl: (7) Failed to connect to 10.9.8.7 port 5000: Connection refused"
     assert "10.9.8.7" in _found(text, "curl-connect").cause("en")
+
+
+def test_a_cause_claims_no_more_than_its_line() -> None:
+    for name, text, part in (
+        ("ssh-publickey-denied", "attempted methods [none], no supported methods remain", "no key"),
+        ("ssh-publickey-denied", "Permission denied (publickey).", "every key offered"),
+        ("driver-module-other-kernel", "nvidia: Unknown symbol ipmi_create_user (err -2)", "IPMI"),
+        ("driver-module-other-kernel", "nvidia: Unknown symbol drm_open (err -2)", "(drm_open)"),
+        (
+            "kernel-module-missing",
+            "/proc/sys/net/bridge/bridge-nf-call-iptables contents are not set to 1",
+            "br_netfilter is loaded",
+        ),
+        (
+            "k3s-token-malformed",
+            "failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD>",
+            "serves agents only",
+        ),
+        ("plugin-xid-unhealthy", "XidCriticalError: Xid=48 on Device=GPU-7", "Xid 48"),
+        (
+            "plugin-xid-unhealthy",
+            "Error waiting for event: ERROR; Marking all devices as unhealthy",
+            "or",
+        ),
+        (
+            "verify-cuda-driver-insufficient",
+            "The NVIDIA driver on your system is too old (found version 11040).",
+            "The driver is there",
+        ),
+    ):
+        assert part in _found(text, name).cause("en"), (name, text)

@@ -74,3 +74,12 @@ def test_a_broken_line_tells_what_the_whole_one_tells(name: str, way: str) -> No
 )
 def test_lines_of_their_own_are_not_read_as_one(lines: Lines) -> None:
     assert [each.id for each in diagnose(lines).findings if each.severity != "info"] == []
+
+
+def test_a_break_after_a_point_within_a_name_or_an_address_ends_no_sentence() -> None:
+    lines = [
+        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to resolve "k8s.gcr.',
+        'io/pause:3.9": failed to do request: Head https://k8s.gcr.io/v2/pause: dial tcp 203.0.',
+        "113.9:443: i/o timeout",
+    ]
+    assert diagnose(lines).findings[0].id == "image-registry-unreachable"

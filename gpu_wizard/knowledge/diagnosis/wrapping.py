@@ -20,6 +20,8 @@ _ANEW = re.compile(
     re.IGNORECASE,
 )
 """What a line begins with that begins a record of its own."""
+_GOES_ON = re.compile(rb"[a-z0-9]+[./:\-]")
+"""What follows a point that stands within a name, an address or a version: no sentence begins so."""
 
 
 def _gap(before: bytes, line: bytes) -> bytes | None:
@@ -33,9 +35,11 @@ def _gap(before: bytes, line: bytes) -> bytes | None:
         return None
     if len(before) in _WIDTHS and not line[:1].isspace():
         return b""
-    if end[-1:] in b".!?;" or not len(end) + len(word[0]) >= _NARROWEST or len(end) > _WIDEST:
+    if not len(end) + len(word[0]) >= _NARROWEST or len(end) > _WIDEST:
         return None
-    return b" "
+    if end[-1:] == b"." and _GOES_ON.match(line):
+        return b""
+    return None if end[-1:] in b".!?;" else b" "
 
 
 def unbroken(lines: Sequence[bytes]) -> tuple[int, tuple[bytes, ...]]:
