@@ -91,6 +91,16 @@ def test_a_cause_claims_no_more_than_its_line() -> None:
             "failed to normalize server token; must be in format K10<CA-HASH>::<USERNAME>:<PASSWORD>",
             "serves agents only",
         ),
+        (
+            "containerd-socket-refused",
+            "dial unix /var/run/dockershim.sock: connect: no such file or directory",
+            "gone since",
+        ),
+        (
+            "container-command-missing",
+            'exec: "login-tool": executable file not found in $PATH',
+            "itself",
+        ),
         ("plugin-xid-unhealthy", "XidCriticalError: Xid=48 on Device=GPU-7", "Xid 48"),
         (
             "plugin-xid-unhealthy",
@@ -104,3 +114,8 @@ def test_a_cause_claims_no_more_than_its_line() -> None:
         ),
     ):
         assert part in _found(text, name).cause("en"), (name, text)
+
+
+def test_a_program_that_only_asks_after_another_is_no_package_server() -> None:
+    found = diagnose(["Error: could not connect to the app, is it running?"]).findings
+    assert "apt-unreachable" not in [each.id for each in found]

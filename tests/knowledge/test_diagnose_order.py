@@ -101,6 +101,15 @@ ORDERED = {
         "failed to create shim task: OCI runtime create failed: error running hook #0: plugin bridge"
         ' failed: failed to set bridge addr: \\"cni0\\" already has an IP address different from 10.4.0.1/24',
     ),
+    "what is wrong with the driver before what a program says that has none": (
+        "driver-no-gpu",
+        "Cannot load libcuda.so.1\nlspci found no NVIDIA device on this machine",
+    ),
+    "why nothing could be fetched before what was not installed for it": (
+        "apt-no-pubkey-toolkit",
+        'could not select device driver "" with capabilities: [[gpu]]\n'
+        "https://nvidia.github.io/libnvidia-container/stable/deb InRelease: NO_PUBKEY DDCAE044F796ECB0",
+    ),
 }
 
 

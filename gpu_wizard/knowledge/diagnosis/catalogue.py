@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Literal
 
@@ -57,7 +57,8 @@ class Signature:
     """One known cause.
 
     `stage`: as in the error corpus (`ssh`, `apt`, `join`, …). `unless`: where one of these stands in the same place,
-    it is something else; `only`: one of these must. `yields_to`: ids that explain it and go before it. `symptom`: says only where it broke.
+    it is something else; `only`: one of these must. `yields_to`: ids that explain it and go before it, in the files also
+    `stage:NAME` for every blocker of one that is no symptom. `symptom`: says only where it broke.
     `general`: a cause, told so broadly that any nearer one of its layer or below is the better answer.
     `bare`: only what the innermost error itself says, whatever program it is of; anything nearer stands in its place.
     `facts`: conditions that make it a finding without any text. `ours`: the wizard's stage that cures it, or "".
@@ -154,7 +155,7 @@ def catalogue() -> Catalogue:
     for file in files(FOLDER):
         for kind, entries in content(FOLDER, file).items():
             tables.setdefault(kind, []).extend(entries)
-    signatures = tuple(_signature(entry) for entry in tables["signature"])
+    signatures = _each_named(_signature(entry) for entry in tables["signature"])
     recoveries = [each for entry in tables["recovery"] for each in _recoveries(entry, signatures)]
     harmless = tuple(
         each
@@ -194,6 +195,22 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         ours=entry.get("ours", ""),
         variants=tuple(_variant(each) for each in entry.get("variant", ())),
     )
+
+
+def _each_named(signatures: Iterable[Signature]) -> tuple[Signature, ...]:
+    """Whole stages in `yields_to` as the ids of their causes."""
+    known = tuple(signatures)
+    causes = [each for each in known if each.severity == "blocker" and not each.symptom]
+
+    def named(signature: Signature) -> Signature:
+        stages = {name for name in signature.yields_to if name.startswith("stage:")}
+        if not stages:
+            return signature
+        more = (each.id for each in causes if f"stage:{each.stage}" in stages)
+        names = (*(name for name in signature.yields_to if name not in stages), *more)
+        return replace(signature, yields_to=tuple(n for n in names if n != signature.id))
+
+    return tuple(named(each) for each in known)
 
 
 def _variant(entry: Mapping[str, Any]) -> Variant:
