@@ -129,7 +129,7 @@ async def bare(setup_file: Path) -> float:
     import asyncssh
 
     from gpu_wizard.engine.survey import probes_for
-    from gpu_wizard.host.script import Token, questions_script
+    from gpu_wizard.host.script import Token, questions, setting
     from gpu_wizard.journal.recording import read_setup
     from gpu_wizard.model.question import Command
     from gpu_wizard.model.spec import Spec
@@ -140,7 +140,7 @@ async def bare(setup_file: Path) -> float:
     setup, turns = read_setup(setup_file), asyncio.Semaphore(64)
     known = asyncssh.read_known_hosts(str(setup.nodes[0].host.known_hosts))
     key = asyncssh.read_private_key(setup.nodes[0].host.identity_file)
-    script = questions_script(dict(enumerate(mine, 1)), Token())
+    script = setting(Token()) + questions(dict(enumerate(mine, 1)))
 
     async def one(host: str) -> None:
         user, _, rest = host.partition("@")

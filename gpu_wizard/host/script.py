@@ -14,7 +14,7 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import NamedTuple
 
 from gpu_wizard.host.files import FILES_SCRIPT, files_arguments
 from gpu_wizard.host.process import STREAMS, Process
@@ -61,29 +61,28 @@ class Token:
         return f"{self.word} {number} {status}\n".encode()
 
 
-def questions_script(asks: Mapping[int, HostAsk], token: Token) -> str:
-    """The script that answers these questions, by number, in this order."""
-    setting = f"{SETTINGS}T={token.quoted}\n"
-    files = f"FILES={shlex.quote(FILES_SCRIPT)}\n" if _has_files(asks) else ""
+def setting(token: Token) -> str:
+    """What stands before `questions`: all of a script that is its own."""
+    return f"{SETTINGS}T={token.quoted}\n"
+
+
+def questions(asks: Mapping[int, HostAsk]) -> str:
+    """The script that answers these questions, by number, in this order; `setting` stands before it."""
+    has_files = any(isinstance(asked, Files) for asked in asks.values())
+    files = f"FILES={shlex.quote(FILES_SCRIPT)}\n" if has_files else ""
     lines = (f"ask {number} {_question(asked)}\n" for number, asked in asks.items())
-    return "".join((setting, files, _FUNCTIONS, f"mark {START} 0\n", *lines))
+    return "".join((files, _FUNCTIONS, f"mark {START} 0\n", *lines))
 
 
-def _has_files(asks: Mapping[int, HostAsk]) -> bool:
-    return any(isinstance(asked, Files) for asked in asks.values())
-
-
-@lru_cache(maxsize=256)
 def _question(asked: HostAsk) -> str:
-    """The shell words; hundreds of nodes are asked the same."""
+    """The shell words."""
     seconds = str(max(1, math.ceil(asked.timeout_seconds)))
     if isinstance(asked, Command):
         return shlex.join((seconds, *asked.argv))
     return f'{seconds} sh -c "$FILES" sh {shlex.join(files_arguments(asked))}'
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A raw answer."""
 
     status: int
@@ -102,22 +101,25 @@ class Marks:
     def read(self, process: Process) -> None:
         """Take all that lies before the last mark of each stream."""
         for stream in STREAMS:
-            held, start = process.held[stream], self._searched[stream]
-            marks: list[tuple[int, int, int, int]] = []
-            begin = 0
-            while (size := held.find(self._word, start)) >= 0:
-                found = _NUMBERS.match(held, size + len(self._word))
-                if found is None:
-                    start = size + 1
-                    continue
-                marks.append((int(found[1]), int(found[2]), begin, size))
-                begin = start = found.end()
-            if marks:
-                # Taken at once: each take moves all that follows.
-                data = process.take(stream, begin)
-                for number, status, first, end in marks:
-                    self._found[stream][number] = status, data[first:end]
+            held, found = process.held[stream], self._found[stream]
+            if end := self._end(held, self._searched[stream]):
+                answer, *pieces = process.take(stream, end).split(self._word)
+                for piece in pieces:
+                    mark = _NUMBERS.match(piece)
+                    if mark is None:
+                        answer += self._word + piece
+                        continue
+                    found[int(mark[1])] = int(mark[2]), answer
+                    answer = piece[mark.end() :]
             self._searched[stream] = max(0, len(held) - _LONGEST_MARK)
+
+    def _end(self, held: bytearray, start: int) -> int:
+        """Where the last whole mark ends; 0: there is none from `start` on."""
+        at = len(held)
+        while (at := held.rfind(self._word, start, at)) >= 0:
+            if mark := _NUMBERS.match(held, at + len(self._word)):
+                return mark.end()
+        return 0
 
     def answer(self, number: int) -> Given | None:
         """The answer to a question, once both of its marks have come."""

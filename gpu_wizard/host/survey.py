@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from gpu_wizard.host.files import files_found
 from gpu_wizard.host.lines import Secrets, clean_lines
 from gpu_wizard.host.process import Process, Transport
-from gpu_wizard.host.script import Given, Marks, Token, questions_script
+from gpu_wizard.host.script import Given, Marks, Token, questions, setting
 from gpu_wizard.host.sudo import RootAttempt, Sudo
 from gpu_wizard.model.errors import AccessError
 from gpu_wizard.model.fact import Unknown
@@ -38,44 +40,43 @@ class Survey:
         """All answers. Raises: UnreachableError: the connection was lost, and what was asked with it."""
         answers: dict[int, HostAnswer] = {}
         while left := {number: asked for number, asked in asks.items() if number not in answers}:
-            given = await self._exchange(_portion(left))
+            given = await self._exchange(_portion(tuple(left.items())))
             answers.update(given)
         return answers
 
-    async def _exchange(self, asks: Mapping[int, HostAsk]) -> dict[int, HostAnswer]:
+    async def _exchange(self, portion: _Portion) -> dict[int, HostAnswer]:
         """At least one answer; a question that hangs ends the exchange with it."""
-        plain = {number: asked for number, asked in asks.items() if not asked.root}
-        rooted = {number: asked for number, asked in asks.items() if asked.root}
         root: RootAttempt | None = None
-        if rooted:
+        if portion.rooted:
             try:
                 root = self._sudo.attempt()
             except AccessError as error:
-                return dict.fromkeys(rooted, _refused(error))
+                return dict.fromkeys(portion.rooted, _refused(error))
         token = Token()
-        script = questions_script(plain, token) if plain else ""
-        command = script + (root.command() if root else "exit 0\n")
-        process = await self._transport.open(f"exec sh -c {shlex.quote(command)}", ANSWER_BYTES)
+        end = root.command() if root else "exit 0\n"
+        # Quoted pieces side by side are one word.
+        script = f"{shlex.quote(setting(token))}{portion.script}{shlex.quote(end)}"
+        process = await self._transport.open(f"exec sh -c {script}", ANSWER_BYTES)
         try:
-            answers, whole = await self._listen(plain, token, process)
+            answers, whole = await self._listen(portion.plain, token, process)
             if root and whole:
-                answers |= await self._ask_as_root(rooted, root, process)
+                answers |= await self._ask_as_root(portion, root, process)
             return answers
         finally:
             await process.close()
 
     async def _ask_as_root(
-        self, asks: Mapping[int, HostAsk], root: RootAttempt, process: Process
+        self, portion: _Portion, root: RootAttempt, process: Process
     ) -> dict[int, HostAnswer]:
         try:
             await root.started(process)
         except AccessError as error:
             again = await self._sudo.learn(error)
-            return {} if again else dict.fromkeys(asks, _refused(error))
+            return {} if again else dict.fromkeys(portion.rooted, _refused(error))
         token = Token()
-        await process.write(questions_script(asks, token).encode())
+        await process.write((setting(token) + portion.root_script).encode())
         process.end_input()
-        return (await self._listen(asks, token, process))[0]
+        return (await self._listen(portion.rooted, token, process))[0]
 
     async def _listen(
         self, asks: Mapping[int, HostAsk], token: Token, process: Process
@@ -111,17 +112,30 @@ class Survey:
         return {number: why for number in asks if number not in answers}
 
 
-def _portion(asks: Mapping[int, HostAsk]) -> dict[int, HostAsk]:
-    """As many of the first questions as fit into one command."""
-    portion: dict[int, HostAsk] = {}
+@dataclass(frozen=True)
+class _Portion:
+    """Questions of one exchange and their scripts; that for the login user is quoted as a word of a command."""
+
+    plain: Mapping[int, HostAsk]
+    rooted: Mapping[int, HostAsk]
+    script: str
+    root_script: str
+
+
+@lru_cache(maxsize=16)
+def _portion(asks: tuple[tuple[int, HostAsk], ...]) -> _Portion:
+    """As many of the first questions as fit into one command; hundreds of nodes are asked the same."""
+    plain: dict[int, HostAsk] = {}
+    rooted: dict[int, HostAsk] = {}
     size = 0
-    for number, asked in asks.items():
+    for number, asked in asks:
         words = asked.argv if isinstance(asked, Command) else asked.patterns
         size += 2 * len(" ".join(words).encode()) + 4096 * (not isinstance(asked, Command))
-        if portion and size > COMMAND_BYTES:
+        if (plain or rooted) and size > COMMAND_BYTES:
             break
-        portion[number] = asked
-    return portion
+        (rooted if asked.root else plain)[number] = asked
+    script = shlex.quote(questions(plain)) if plain else ""
+    return _Portion(plain, rooted, script, questions(rooted))
 
 
 def _refused(error: AccessError) -> Unknown:
