@@ -124,7 +124,7 @@ class Once(Generic[Q, A]):
     async def ask(self, asks: Sequence[Q]) -> list[A | Unknown]:
         """The answers, each under way, young enough or new."""
         self._forget()
-        answers = {each: self._told[each][1] for each in asks if each in self._told}
+        answers = {each: told[1] for each in asks if (told := self._told.get(each))}
         self._common.update(each for each in asks if each in self._running)
         left = dict.fromkeys(each for each in asks if each not in answers)
         missing = [each for each in left if each not in self._running]
@@ -167,8 +167,10 @@ class Once(Generic[Q, A]):
         """Drop what is too old. What could not be asked may be to be had a moment later."""
         now = asyncio.get_running_loop().time()
         limits = {True: min(self._fresh, FRESH_SECONDS), False: self._fresh}
-        self._told = {
-            each: (at, answer)
+        old = [
+            each
             for each, (at, answer) in self._told.items()
-            if now - at <= limits[isinstance(answer, Unknown)]
-        }
+            if now - at > limits[isinstance(answer, Unknown)]
+        ]
+        for each in old:
+            del self._told[each]

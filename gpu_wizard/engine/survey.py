@@ -19,6 +19,7 @@ from gpu_wizard.model.stage import AnyStage, Assessment
 F = TypeVar("F")
 Facts = Mapping[str, Fact[Any]]
 """Probe id → fact."""
+_HOST_ASKS = (Command, Files)
 Read = Callable[[AnyProbe, object], Fact[Any]]
 
 
@@ -74,12 +75,12 @@ async def look(
     probes = probes_for(stages, also)
     if show is not None:
         await show(SurveyStarted(node=node.name, probes=tuple(probe.id for probe in probes)))
-    facts = await _ask_hosts(node, probes, spec, read)
+    facts, others = await _ask_hosts(node, probes, spec, read)
     if then is not None:
         await then()
     if not spec.kubernetes_node:
         spec = resolve(spec, filled(Identity, facts))
-    facts |= await _ask_cluster(node, probes, spec, read)
+    facts |= await _ask_cluster(node, others, spec, read)
     if show is not None:
         for probe_id, fact in facts.items():
             await show(FactRead(node=node.name, probe=probe_id, fact=fact))
@@ -99,26 +100,32 @@ async def survey(
 
 async def _ask_hosts(
     node: ReadNode, probes: Sequence[AnyProbe], spec: Spec, read: Read
-) -> dict[str, Fact[Any]]:
-    """One exchange with each host; node and control plane share one where they are one machine."""
+) -> tuple[dict[str, Fact[Any]], list[AnyProbe]]:
+    """One exchange with each host; node and control plane share one where they are one machine.
+
+    With the probes that ask no host: their questions are the cluster's, or none as long as the node has no name.
+    """
     batches: dict[int, tuple[HostReader | None, list[AnyProbe], list[HostAsk]]] = {}
     facts: dict[str, Fact[Any]] = {}
+    others: list[AnyProbe] = []
     for probe in probes:
         question = probe.question(spec)
-        if question is None:
-            facts[probe.id] = read(probe, None)
-        elif isinstance(question, Command | Files):
+        if isinstance(question, _HOST_ASKS):
             host = node.host if question.on == "node" else node.control_plane
             _, batch, questions = batches.setdefault(id(host), (host, [], []))
             batch.append(probe)
             questions.append(question)
+            continue
+        others.append(probe)
+        if question is None:
+            facts[probe.id] = read(probe, None)
     exchanges = [
         _exchange(host, batch, questions, read, must_answer=host is node.host)
         for host, batch, questions in batches.values()
     ]
     for answered in await asyncio.gather(*exchanges):
         facts |= answered
-    return facts
+    return facts, others
 
 
 async def _exchange(
@@ -144,9 +151,7 @@ async def _ask_cluster(
     node: ReadNode, probes: Sequence[AnyProbe], spec: Spec, read: Read
 ) -> dict[str, Fact[Any]]:
     asked = [(probe, probe.question(spec)) for probe in probes]
-    cluster_asks = [
-        (p, q) for p, q in asked if q is not None and not isinstance(q, Command | Files)
-    ]
+    cluster_asks = [(p, q) for p, q in asked if q is not None and not isinstance(q, _HOST_ASKS)]
     if node.cluster is None:
         return {probe.id: Unknown("no-cluster") for probe, _ in cluster_asks}
     answers = await node.cluster.ask([cast(Any, question) for _, question in cluster_asks])

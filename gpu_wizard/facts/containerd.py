@@ -9,7 +9,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from gpu_wizard.facts.k3s import BINARY as K3S
@@ -145,7 +145,7 @@ def _restored(file: FileFound) -> FileFound:
         return file
     text = _REDACTED.sub(r'\1"***"', file.content.decode("utf-8", "surrogateescape"))
     content = text.encode("utf-8", "surrogateescape")
-    return replace(file, content=content)
+    return file._replace(content=content)
 
 
 def parse_programs(found: FilesFound) -> Fact[RuntimePrograms]:

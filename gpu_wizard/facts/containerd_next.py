@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from gpu_wizard.facts.containerd import CONFIG, TEMPLATE_V2, ContainerdFiles
@@ -82,7 +82,7 @@ def foresee(
 
     `template`: in place of the one that is there; `more`: drop-ins that would be there as well.
     """
-    timeless = tuple(replace(file, mtime=0) for file in files.files.values())
+    timeless = tuple(file._replace(mtime=0) for file in files.files.values())
     return _foreseen(timeless, containerd, binary, template, tuple((more or {}).items()))
 
 

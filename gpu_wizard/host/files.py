@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
 
 from gpu_wizard.host.lines import Secrets, clean_lines
 from gpu_wizard.host.redact import REDACT_SED
@@ -67,6 +66,16 @@ _KINDS = {
     "character special file": "device",
     "block special file": "device",
 }
+_BLOCK = r"(?P<{name}64>[A-Za-z0-9+/=\n]*)\."
+_NAME = rf"(?:(?::(?P<{{name}}>.*)|{_BLOCK})\n)"
+_RECORD = re.compile(
+    r"= ([0-7]+) (\S+) (\d+) (-?\d+) (.+)\n"
+    + _NAME.format(name="path")
+    + _NAME.format(name="target")
+    + rf"(?:-|(?P<unread>!)|{_BLOCK.format(name='content')})\n"
+)
+_HIDDEN = re.compile(r"\? " + _NAME.format(name="path"))
+_GARBLED = Unknown("unreadable", "the list of files is garbled")
 _SPECIAL = re.compile(r"[\[\]\\]")
 
 
@@ -86,50 +95,46 @@ def _pattern(text: str) -> str:
 def files_found(output: bytes, asked: Files) -> FilesFound | Unknown:
     """The answer in the output of FILES_SCRIPT; `Unknown` where a file or directory may not be read."""
     files: dict[str, FileFound] = {}
-    lines = iter(output.decode("ascii", errors="replace").splitlines())
+    text, at = output.decode("ascii", errors="replace"), 0
     try:
-        for line in lines:
-            found = _file(line, lines, asked.max_bytes) if line.startswith("= ") else None
-            if found is None:
-                return _not_readable(_block(line[2:], lines))
-            if isinstance(found, Unknown):
-                return found
-            files.setdefault(found.path, found)
-    except (ValueError, StopIteration):
-        return Unknown("unreadable", "the list of files is garbled")
+        while at < len(text):
+            record = _RECORD.match(text, at)
+            if record is None or record["unread"]:
+                return _not_readable(record or _HIDDEN.match(text, at))
+            file = _file(record, asked.max_bytes)
+            files.setdefault(file.path, file)
+            at = record.end()
+    except ValueError:
+        return _GARBLED
     return FilesFound(tuple(files.values()))
 
 
-def _not_readable(path: bytes) -> Unknown:
+def _not_readable(record: re.Match[str] | None) -> Unknown:
+    if record is None:
+        return _GARBLED
+    path = _name(record["path"], record["path64"]).encode()
     return Unknown("not-readable", " ".join(clean_lines(path, Secrets())))
 
 
-def _file(head: str, lines: Iterator[str], max_bytes: int) -> FileFound | Unknown:
-    _, mode, owner, size, mtime, kind = head.split(" ", 5)
-    path, target = _block(next(lines), lines), _block(next(lines), lines)
-    first = next(lines)
-    if first == "!":
-        return _not_readable(path)
-    content = None if first == "-" else _block(first, lines)
+def _file(record: re.Match[str], max_bytes: int) -> FileFound:
+    """Raises: ValueError: broken base64."""
+    mode, owner, size, mtime, kind, path, path64, target, target64, _, content = record.groups()
     return FileFound(
-        path=path.decode(errors="replace"),
+        path=_name(path, path64),
         kind=_KINDS.get(kind, "other"),
         mode=int(mode, 8),
         owner=owner,
         size=int(size),
         mtime=int(mtime),
-        target=target.decode(errors="replace"),
-        content=content,
+        target=_name(target, target64),
+        content=None if content is None else _bytes(content),
         truncated=content is not None and int(size) > max_bytes,
     )
 
 
-def _block(first: str, lines: Iterator[str]) -> bytes:
-    """The bytes of a plain name, or of a base64 block, whose first line is given, up to the line `.`."""
-    if first.startswith(":"):
-        return first[1:].encode()
-    encoded, line = [], first
-    while line != ".":
-        encoded.append(line)
-        line = next(lines)
-    return binascii.a2b_base64("".join(encoded), strict_mode=True)
+def _name(plain: str | None, encoded: str) -> str:
+    return plain if plain is not None else _bytes(encoded).decode(errors="replace")
+
+
+def _bytes(encoded: str) -> bytes:
+    return binascii.a2b_base64(encoded.replace("\n", ""), strict_mode=True) if encoded else b""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, dataclass_transform
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast, dataclass_transform
 
 from gpu_wizard.model.fact import ABSENT, Fact, Unknown
 from gpu_wizard.model.readonly import is_read_only
@@ -46,8 +46,7 @@ class Output:
         return self.stderr.decode(errors="replace")
 
 
-@dataclass(frozen=True, slots=True)
-class FileFound:
+class FileFound(NamedTuple):
     """A file that a pattern matched.
 
     `kind`: `file`, `directory`, `link` (dangling), `device` or `other`; links are followed, `target` holds where a
