@@ -57,7 +57,7 @@ NAMES = frozenset(
 """Words that stand in Russian as they are: names in manifests, logs and NVIDIA's and Kubernetes' own."""
 UNTRANSLATED = (
     *("argv", "files", "refs", "patterns", "sources", "broad", "loose", "unless", "where"),
-    *("loose_unless", "words", "when"),
+    *("loose_unless", "words", "when", "yields_to"),
 )
 CODE = re.compile(r"`[^`]*`|\{[^}]*\}|«[^»]*»|https?://\S+|[\w.-]+ = \w+|\S*/\S+|\"[^\"]*\"")
 CYRILLIC = re.compile(r"[А-Яа-яЁё]")
