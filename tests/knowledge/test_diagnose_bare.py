@@ -74,3 +74,8 @@ def test_a_running_stage_does_not_tell_it_before_its_end() -> None:
     live = LiveDiagnosis("join")
     assert live.feed(f"{ERROR}\n") == []
     assert [each.id for each in live.standing()] == ["said-missing"]
+
+
+def test_a_line_has_one_of_them() -> None:
+    line = 'Error: rpc error: code = Unavailable desc = "dial unix /run/x: connect: connection refused"'
+    assert found(line) == ["said-socket"]

@@ -200,7 +200,7 @@ class Scanner:
         maybe = (each for each in leads if each.wording.may_stand_in(lower))
         tried = ((each, _reaching(each.wording, window, begin)) for each in maybe)
         matched = [(target, match) for target, match in tried if match is not None]
-        matched.sort(key=lambda each: (_is_bare(each[0]), each[0].loose))
+        matched.sort(key=lambda each: (_bareness(each[0]), each[0].loose))
         if not matched or self._index.is_harmless(window[begin:]):
             return ()
         found: dict[str, Hit] = {}
@@ -209,7 +209,7 @@ class Scanner:
                 self._found.clear(target.recovery)
             elif target.loose and any(map(_near, found.values())):
                 continue
-            elif _is_bare(target) and any(map(_told_of, found.values())):
+            elif found and _bareness(target):
                 break
             elif target.signature is not None and self._counts(
                 target, window[window.rfind("\n", 0, match.start()) + 1 :]
@@ -240,13 +240,10 @@ def _near(hit: Hit) -> bool:
     return not (hit.loose or hit.signature.symptom or hit.signature.general)
 
 
-def _is_bare(target: Target) -> bool:
-    return target.signature is not None and target.signature.bare
-
-
-def _told_of(hit: Hit) -> bool:
-    """Whether a line is known, as a fault or as none: then its innermost error adds nothing."""
-    return not hit.signature.bare
+def _bareness(target: Target) -> int:
+    """0 where it is no bare error, else its rank: a line that tells anything has none, and one that has, only the nearest."""
+    signature = target.signature
+    return signature.rank if signature is not None and signature.bare else 0
 
 
 def _reaching(wording: Wording, window: str, begin: int) -> re.Match[str] | None:
