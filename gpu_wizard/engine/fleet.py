@@ -145,13 +145,14 @@ class _Readings:
     def read(self, probe: AnyProbe, answer: object) -> Fact[Any]:
         """The fact in an answer."""
         last = self._last.get(probe.id, ())
-        if last and last[0][0] is answer:
-            return last[0][1]
-        alike = (at for at, (told, _) in enumerate(last) if told is answer or told == answer)
-        at = next(alike, KINDS)
-        fact = last[at][1] if at < KINDS else probe.read(answer)
+        for at, (told, known) in enumerate(last):
+            if told is answer or told == answer:
+                fact, others = known, (*last[:at], *last[at + 1 :])
+                break
+        else:
+            fact, others = probe.read(answer), last
         # The answer itself is kept, also where it equals an older one: a list is compared once, not for each node.
-        self._last[probe.id] = ((answer, fact), *last[:at], *last[at + 1 :])[:KINDS]
+        self._last[probe.id] = ((answer, fact), *others)[:KINDS]
         return fact
 
 

@@ -226,7 +226,8 @@ def _programs(spec: Spec) -> Files:
     places = tuple(dict.fromkeys((*_PLACES, *((posixpath.dirname(wanted),) if wanted else ()))))
     names = (PROGRAM, f"{PROGRAM}.cdi")
     programs = tuple(f"{place}/{name}" for place in places for name in names)
-    return Files((*programs, *((wanted,) if wanted else ()), *places), content=False)
+    paths = (*programs, *((wanted,) if wanted else ()), *places)
+    return Files(paths, content=False, times=True)
 
 
 FILES: Probe[FilesFound, ContainerdFiles] = Probe(
@@ -238,6 +239,7 @@ FILES: Probe[FilesFound, ContainerdFiles] = Probe(
         ),
         root=True,
         redact=True,
+        times=True,
     ),
     parse_files,
 )
@@ -258,6 +260,7 @@ UNIT_PATH: Probe[FilesFound, UnitPath] = Probe(
         ),
         root=True,
         redact=True,
+        times=True,
     ),
     parse_unit_path,
 )

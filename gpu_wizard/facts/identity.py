@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
-from gpu_wizard.model.fact import ABSENT, Fact, Known, Unknown
+from gpu_wizard.model.fact import ABSENT, KINDS, Fact, Known, Unknown
 from gpu_wizard.model.question import Command, Files, FilesFound, Output, Probe, asks, facts
 from gpu_wizard.model.spec import Spec
 
@@ -101,7 +102,8 @@ def parse_k3s_config(found: FilesFound) -> Fact[K3sConfig]:
     return Known(K3sConfig(values, origins, tuple(broken), max(file.mtime for file in found.files)))
 
 
-def _yaml_mapping(text: str) -> dict[str, Any] | None:
+@lru_cache(maxsize=KINDS)
+def _yaml_mapping(text: str) -> Mapping[str, Any] | None:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -133,7 +135,7 @@ OS_RELEASE: Probe[FilesFound, OsRelease] = Probe(
 )
 K3S_CONFIG: Probe[FilesFound, K3sConfig] = Probe(
     "k3s.config",
-    Files((K3S_CONFIG_FILE, K3S_CONFIG_PARTS), root=True, redact=True),
+    Files((K3S_CONFIG_FILE, K3S_CONFIG_PARTS), root=True, redact=True, times=True),
     parse_k3s_config,
 )
 

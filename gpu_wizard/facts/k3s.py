@@ -207,6 +207,7 @@ K3S_FILES: Probe[FilesFound, K3sFiles] = Probe(
         ),
         root=True,
         content=False,
+        times=True,
     ),
     parse_files,
 )

@@ -199,15 +199,11 @@ def _started(status: Mapping[str, Any]) -> str:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _items(value: Any) -> list[dict[str, Any]]:
-    return (
-        [dict(item) for item in value if isinstance(item, Mapping)]
-        if isinstance(value, list)
-        else []
-    )
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _integer(value: object) -> int:

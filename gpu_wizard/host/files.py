@@ -101,7 +101,7 @@ def files_found(output: bytes, asked: Files) -> FilesFound | Unknown:
             record = _RECORD.match(text, at)
             if record is None or record["unread"]:
                 return _not_readable(record or _HIDDEN.match(text, at))
-            file = _file(record, asked.max_bytes)
+            file = _file(record, asked)
             files.setdefault(file.path, file)
             at = record.end()
     except ValueError:
@@ -116,7 +116,7 @@ def _not_readable(record: re.Match[str] | None) -> Unknown:
     return Unknown("not-readable", " ".join(clean_lines(path, Secrets())))
 
 
-def _file(record: re.Match[str], max_bytes: int) -> FileFound:
+def _file(record: re.Match[str], asked: Files) -> FileFound:
     """Raises: ValueError: broken base64."""
     mode, owner, size, mtime, kind, path, path64, target, target64, _, content = record.groups()
     return FileFound(
@@ -125,10 +125,10 @@ def _file(record: re.Match[str], max_bytes: int) -> FileFound:
         mode=int(mode, 8),
         owner=owner,
         size=int(size),
-        mtime=int(mtime),
+        mtime=int(mtime) if asked.times else 0,
         target=_name(target, target64),
         content=None if content is None else _bytes(content),
-        truncated=content is not None and int(size) > max_bytes,
+        truncated=content is not None and int(size) > asked.max_bytes,
     )
 
 

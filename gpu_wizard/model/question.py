@@ -51,7 +51,7 @@ class FileFound(NamedTuple):
 
     `kind`: `file`, `directory`, `link` (dangling), `device` or `other`; links are followed, `target` holds where a
     link pointed. `content` None: not asked for, or no regular file. `truncated`: longer than was asked for.
-    `mtime`: seconds since 1970.
+    `mtime`: seconds since 1970; 0 where times were not asked for.
     """
 
     path: str
@@ -136,7 +136,8 @@ class Files(Ask[FilesFound]):
     `content` False: names, modes and owners alone. `redact`: the values of keys that name a secret (token,
     password, key, secret, endpoint credentials) are replaced by `***` on the host, so that they never travel.
     `max_bytes`: of each file. `holding`: only files with this text in them, found on the host in one go, for
-    patterns that match hundreds.
+    patterns that match hundreds. `times`: when each was changed is told; without, equal files of many nodes give
+    equal answers, which are read once.
     """
 
     patterns: tuple[str, ...]
@@ -146,6 +147,7 @@ class Files(Ask[FilesFound]):
     redact: bool = False
     max_bytes: int = 1 << 20
     holding: str = ""
+    times: bool = False
     timeout_seconds: float = 15.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,23 @@ def test_no_answer_raises(data: st.DataObject) -> None:
     for probe in PROBES.values():
         if probe.question(SPEC) is not None:
             assert isinstance(probe.read(data.draw(answers(probe))), Known | Absent | Unknown)
+
+
+class Timeless(FileFound):
+    """A file whose time nobody may look at."""
+
+    @property
+    def mtime(self) -> int:
+        raise AssertionError("the question has no `times`")
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_times_are_read_only_where_they_were_asked_for(kind: str) -> None:
+    for probe in PROBES.values():
+        question = probe.question(SPEC)
+        if isinstance(question, Files) and not question.times:
+            files = tuple(Timeless(path, kind, 0o755, "root", 1, 0) for path in question.patterns)
+            assert isinstance(probe.read(FilesFound(files)), Known | Absent | Unknown)
 
 
 def test_an_object_of_another_shape_spoils_its_own_fact_alone() -> None:

@@ -77,7 +77,8 @@ def test_patterns_links_and_odd_names(tmp_path: Path, shell: list[str]) -> None:
     (tmp_path / "folder.toml").mkdir()
     (tmp_path / "[x].conf").write_text("brackets")
     (tmp_path / "b.toml").chmod(0o640)
-    asked = Files((f"{tmp_path}/*.toml", f"{tmp_path}/[x].c?nf", f"{tmp_path}/none", "/dev/null"))
+    patterns = (f"{tmp_path}/*.toml", f"{tmp_path}/[x].c?nf", f"{tmp_path}/none", "/dev/null")
+    asked = Files(patterns, times=True)
     found = all_files(asked, shell)
     names = [Path(file.path).name for file in found.files]
     assert sorted(names) == sorted([*(p.name for p in tmp_path.iterdir()), "null"])
@@ -108,6 +109,7 @@ def test_limits_and_metadata_alone(tmp_path: Path, shell: list[str]) -> None:
     assert (found.content, found.truncated, found.size) == (b"0123", True, 10)
     found = all_files(Files((str(file),), max_bytes=10), shell).files[0]
     assert (found.text, found.truncated) == ("0123456789", False)
+    assert found.mtime == 0
     found = all_files(Files((str(file),), content=False), shell).files[0]
     assert (found.content, found.truncated) == (None, False)
 
