@@ -101,6 +101,22 @@ def test_a_cause_claims_no_more_than_its_line() -> None:
             'exec: "login-tool": executable file not found in $PATH',
             "itself",
         ),
+        (
+            "runc-cgroup-chown",
+            "chown /sys/fs/cgroup/user.slice/x/cgroup.procs: permission denied",
+            "without root",
+        ),
+        (
+            "runc-cgroup-chown",
+            "chown /sys/fs/cgroup/x/memory.oom.group: no such file or directory",
+            "1.1.0",
+        ),
+        ("docker-already-running", "no sockets found via socket activation: make sure", "fd://"),
+        (
+            "bind-address-missing",
+            "dial tcp 10.9.8.7:443: connect: cannot assign requested address",
+            "Connecting to 10.9.8.7:443",
+        ),
         ("plugin-xid-unhealthy", "XidCriticalError: Xid=48 on Device=GPU-7", "Xid 48"),
         (
             "plugin-xid-unhealthy",
@@ -119,3 +135,20 @@ def test_a_cause_claims_no_more_than_its_line() -> None:
 def test_a_program_that_only_asks_after_another_is_no_package_server() -> None:
     found = diagnose(["Error: could not connect to the app, is it running?"]).findings
     assert "apt-unreachable" not in [each.id for each in found]
+
+
+def test_words_of_other_programs_are_left_to_them() -> None:
+    for name, text in (
+        ("image-registry-http", "proxy: http: server gave HTTP response to HTTPS client"),
+        ("kubelet-serving-cert", "git clone https://x.example: remote error: tls: internal error"),
+        (
+            "driver-none-offered",
+            "UnboundLocalError: local variable 'version' referenced before assignment",
+        ),
+        ("toolkit-privileged-only", "permission denied: /usr/bin/nvidia-container-cli"),
+        (
+            "containerd-store-corrupt",
+            "panic: runtime error: invalid memory address or nil pointer dereference",
+        ),
+    ):
+        assert name not in [each.id for each in diagnose([text]).findings], text
