@@ -303,6 +303,7 @@ async def test_a_closed_connection_is_no_garbage(sshd: Sshd) -> None:
     gc.disable()
     try:
         host = await connect(sshd.target(), sshd.options())
+        await host.ask([Command(("uname", "-s")), Command(("true",), root=True)])
         await host.close()
         there = [each for each in gc.get_objects() if isinstance(each, SSHClientConnection)]
         assert not [each for each in there if each.is_closed()]
