@@ -5,7 +5,11 @@
 The nodes are doors (tests/engine/doors.py) in a process of their own: real SSH connections, one lab node's answers.
 The cluster is the lab's, settled, with a Node, a plugin pod and that pod's log for every door; each differs from the
 next as nodes do. `--hang`: one door never answers. Beside it the peer on the same doors: asyncssh alone, logging in
-and running the same script once, nothing parsed.
+and running the same script once, nothing parsed; in a process of its own, whose memory is not the look's.
+
+Memory is what the process's peak grew by, from after the imports on: also by what a look needs once, whatever its
+nodes are (logging in to the control plane, tunnel and TLS, library code that is used for the first time). With 2
+nodes the figure is hardly anything else.
 """
 
 from __future__ import annotations
@@ -124,10 +128,17 @@ async def in_silence(_seen: object) -> None:
     """What is seen is counted at the end."""
 
 
+def peer_of(setup_file: Path) -> float:
+    """CPU seconds a node of the peer."""
+    argv = [sys.executable, __file__, "--bare", str(setup_file)]
+    return float(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+
+
 async def bare(setup_file: Path) -> float:
     """CPU seconds of logging in to all and asking each the same, with asyncssh alone."""
     import asyncssh
 
+    from gpu_wizard.cli.garbage import search_seldom
     from gpu_wizard.engine.survey import probes_for
     from gpu_wizard.host.script import Token, questions, setting
     from gpu_wizard.journal.recording import read_setup
@@ -153,6 +164,7 @@ async def bare(setup_file: Path) -> float:
         ):
             await connection.run(f"exec sh -c {shlex.quote(script)}", encoding=None)
 
+    search_seldom()
     used = time.process_time()
     nodes = setup.nodes[1:]
     await asyncio.gather(*(one(node.host.host) for node in nodes))
@@ -199,7 +211,7 @@ async def look(setup_file: Path, profile: bool) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         answered = sum(each.error is None for each in seen)
         done = sum(each.state == "done" for each in seen)
-        peer = await bare(setup_file)
+        peer = await asyncio.to_thread(peer_of, setup_file)
         print(
             f"{number}: {count} nodes, {answered} answered, {done} done, {wall:.1f} s, CPU {cpu / count * 1000:.1f} ms a node, {memory / count:.0f} KB a node; "
             f"asyncssh alone: {peer * 1000:.1f} ms"
@@ -214,6 +226,9 @@ async def look(setup_file: Path, profile: bool) -> None:
 def main() -> None:
     if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve(Path(sys.argv[2]), int(sys.argv[3]), hang="--hang" in sys.argv))
+        return
+    if sys.argv[1:2] == ["--bare"]:
+        print(asyncio.run(bare(Path(sys.argv[2]))))
         return
     count = int(next((word for word in sys.argv[1:] if word.isdecimal()), "200"))
     with tempfile.TemporaryDirectory() as name:

@@ -156,6 +156,7 @@ class _Attempts:
 
     async def connect(self) -> asyncssh.SSHClientConnection:
         settings = self.settings or await _settings(self.target, self.options)
+        self.settings = None  # this lives as long as the connection, which has its own
         self._look_up(settings)
         self.password, tries, asked = self.options.password, 0, 0
         while True:
