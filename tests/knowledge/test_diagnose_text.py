@@ -173,3 +173,16 @@ def test_of_lines_that_differ_in_ids_a_small_number_still_tells_the_cause() -> N
     assert {"gpu-xid-program", "gpu-xid-79"} <= expected
     assert {each.id for each in found} == expected
     assert {each.id: each.lines[-1] for each in found}["gpu-xid-program"] == 300
+
+
+def test_what_a_line_does_not_tell_is_left_open_in_the_texts() -> None:
+    (found,) = diagnose(["ERROR: unable to select packages:"]).findings
+    assert found.title("en") == "No repository offers …"
+    assert "{" not in found.cause("ru")
+
+
+def test_a_word_is_taken_in_any_quotes_or_in_none() -> None:
+    told = "is not allowed to modify node {}, says the API"
+    for each in ("n-7", '"n-7"', "'n-7'", "`n-7`"):
+        (found,) = diagnose([told.format(each)]).findings
+        assert (found.id, found.params["node"]) == ("kubelet-name-mismatch", "n-7")

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, Literal
 
 from gpu_wizard.facts.k3s_causes import PROGRESS, SIGNS
-from gpu_wizard.knowledge.diagnosis.wording import Wording, expression, wordings
+from gpu_wizard.knowledge.diagnosis.wording import PLACE, Wording, expression, wordings
 from gpu_wizard.knowledge.sources import content, files
 from gpu_wizard.knowledge.texts import Language
 
@@ -116,6 +116,13 @@ class Signature:
     def only(self) -> tuple[Wording, ...]:
         """What must stand beside it, for a text that other programs use too; none: nothing need."""
         return self._read("only", anchored=False)
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        """The names of what its wordings take from a line; not every wording tells all of them."""
+        return frozenset(
+            PLACE.findall(" ".join(each for kind in self.told.values() for each in kind))
+        )
 
     def _read(self, kind: str, *, anchored: bool = True) -> tuple[Wording, ...]:
         return _wordings(self.told, kind, anchored=anchored)

@@ -23,13 +23,6 @@ from gpu_wizard.knowledge.texts import Language
 _SEVERITIES = ("blocker", "warning", "info")
 
 
-class _Shown(dict[str, str]):
-    """Parameters of a text; one that the log did not tell reads as a placeholder."""
-
-    def __missing__(self, key: str) -> str:
-        return f"<{key}>"
-
-
 @dataclass(frozen=True)
 class Finding:
     """A cause that a log, or what is known of the host, tells of.
@@ -77,20 +70,26 @@ class Finding:
     def fixes(self) -> tuple[Fix, ...]:
         """What to do, in order, parameters filled in."""
         chosen = (self.variant.fixes if self.variant else ()) or self.signature.fixes
-        known = _Shown(self.params)
+        said = {**self._gaps(), **self.params}
+        typed = {**{each: each.upper() for each in self.signature.places}, **self.params}
         return tuple(
-            Fix(*(_filled(each, known) for each in (fix.en, fix.ru, fix.run))) for fix in chosen
+            Fix(_filled(fix.en, said), _filled(fix.ru, said), _filled(fix.run, typed))
+            for fix in chosen
         )
 
     def _said(self, kind: str, language: Language) -> str:
         key = f"{kind}_{language}"
         nearer = self.variant.texts.get(key) if self.variant else None
         meaning = self.meaning.get(language, "")
-        known = _Shown({**self.params, "meaning": meaning and f" {meaning}"})
+        known = {**self._gaps(), **self.params, "meaning": meaning and f" {meaning}"}
         return _filled(nearer or self.signature.texts[key], known)
 
+    def _gaps(self) -> dict[str, str]:
+        """What stands in a text for a parameter that this log does not tell."""
+        return dict.fromkeys(self.signature.places, "…")
 
-def _filled(text: str, known: _Shown) -> str:
+
+def _filled(text: str, known: Mapping[str, str]) -> str:
     """`{name}` by its value. Only whole words in braces are parameters: commands hold braces of their own."""
     for key, value in known.items():
         text = text.replace(f"{{{key}}}", value)

@@ -1,7 +1,8 @@
 """The small language of a signature's wordings, and the literal that each of them can't do without.
 
-`*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter; `<name:n>` a number;
-`<name:t>` text up to a quote or the line's end; `{a|b}` either; `^` first: a line's start; `⏎` a line's end, the
+`*` any text within a line; `**` also across line ends; `<name>` a word kept as a parameter, also where it is
+quoted, `"<name>"` one in any quotes: versions differ in them; `<name:n>` a number; `<name:t>` text up to a quote or
+the line's end; `{a|b}` either; `^` first: a line's start; `⏎` a line's end, the
 next line's first word behind it. All else stands for itself;
 a blank is any white space, so that wrapped lines match. Upper and lower case are the same.
 
@@ -16,11 +17,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 _PARTS = re.compile(
-    r"(?P<across>\*\*)|(?P<loose>\s+\*\s+)|(?P<gap>\*)|<(?P<name>[a-z_]+)(?::(?P<kind>[nt]))?>|(?P<start>^\^)"
-    r"|(?P<end>\s*⏎\s*)|(?P<blank>\s+)|(?P<text>[^*<\s⏎]+|<)"
+    r"(?P<across>\*\*)|(?P<loose>\s+\*\s+)|(?P<gap>\*)|<(?P<name>[a-z_]+):(?P<kind>[nt])>"
+    r"|(?P<quote>[\"'`])?<(?P<word>[a-z_]+)>[\"'`]?|(?P<start>^\^)"
+    r"|(?P<end>\s*⏎\s*)|(?P<blank>\s+)|(?P<text>(?:(?![\"'`]<[a-z_]+>)[^*<\s⏎])+|<)"
 )
-_KINDS = {None: r"[^\s\"',;]{1,200}", "n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
+_WORD, _QUOTE = r"[^\s\"'`,;]{1,200}", "[\"'`]"
+_KINDS = {"n": r"\d{1,12}", "t": r"[^\n\"]{1,200}?"}
 _TO_THE_END = r"[^\n\"]{1,160}"
+PLACE = re.compile(r"<([a-z_]+)(?::[nt])?>")
+"""Where a wording takes a parameter."""
 _EITHER = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 _DIGITS = re.compile(r"\d+")
 _ALL = " & "
@@ -175,6 +180,9 @@ def _piece(part: re.Match[str]) -> tuple[str, str]:
         return r"[^\n]{0,240}?", ""
     if part["name"]:
         return f"(?P<{part['name']}>{_KINDS[part['kind']]})", ""
+    if part["word"]:
+        quote = _QUOTE if part["quote"] else f"{_QUOTE}?"
+        return f"{quote}(?P<{part['word']}>{_WORD}){_QUOTE}?", ""
     if part["end"]:
         return r"\s*\n\s*", ""
     if part["start"]:
