@@ -79,3 +79,28 @@ def test_a_running_stage_does_not_tell_it_before_its_end() -> None:
 def test_a_line_has_one_of_them() -> None:
     line = 'Error: rpc error: code = Unavailable desc = "dial unix /run/x: connect: connection refused"'
     assert found(line) == ["said-socket"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Feb  7 08:00:03 n7 lvm[455]: /dev/fd0: open failed: No such device or address",
+        "Feb  7 08:00:05 n7 bluetoothd[900]: Failed to set mode: Operation not permitted",
+        "+ rm: cannot remove '/etc/tool-x': No such file or directory",
+        "Failed to stop tool-x.service: Unit tool-x.service not loaded.",
+        "Warning Unhealthy 2m kubelet Readiness probe failed: dial tcp 10.42.0.9:8080: connect: connection refused",
+    ],
+)
+def test_complaints_of_sound_machines_tell_nothing(line: str) -> None:
+    assert not [each for each in found(line) if each.startswith("said-")]
+
+
+def test_an_installed_release_voids_the_question_for_it() -> None:
+    assert found("Error: release: not found", "NAME: tool-x", "STATUS: deployed") == []
+
+
+@pytest.mark.parametrize("line", ["...ignoring", "n7 : ok=9 changed=2 unreachable=0    failed=0"])
+def test_a_failed_task_that_does_not_count_voids_it(line: str) -> None:
+    task = 'fatal: [n7]: FAILED! => {"msg": "open /srv/tool-x: permission denied"}'
+    assert found(task) == ["said-denied"]
+    assert found(task, line) == []

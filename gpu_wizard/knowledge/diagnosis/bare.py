@@ -26,6 +26,14 @@ _LOW = re.compile(
     r"|(?i:ignor(?:ed|ing|e)\b|skip(?:s|ped|ping)?\b|optional|continu(?:es|ed|ing)\b|(?:will|to|and) continue\b|fall(?:s|ing)? ?back|fallback"
     r"|non-?fatal|not fatal|harmless|does ?n[o']t matter|try(?:ing)? next|using defaults?|\bnormal\s+\w+\s+\d)"
 )
+_OTHERS = re.compile(
+    r"\b(?:systemd-udevd|udevd|lvm|cloud-init|NetworkManager|bluetoothd|ModemManager|avahi-daemon|cupsd|gdm\S*|gnome-\S+"
+    r"|pulseaudio|pipewire|wireplumber|thermald|fwupd\w*|accounts-daemon|colord|rtkit-daemon|postfix|cron|CRON|anacron"
+    r"|smartd|multipathd|irqbalance|dbus-\w+|sshd|snapd|packagekitd|udisksd|upowerd|rsyslogd|chronyd|systemd-resolved"
+    r"|systemd-networkd|systemd-timesyncd)(?:\[\d+\])?: |kernel: (?:\[[\d. ]+\] )?(?:ACPI|usb|pci|i8042|snd|thermal|EDAC|tpm)\b"
+    r"|available_controller\.go|(?:^|[+$#] )rm: |Failed to (?:stop|disable|reset-failed) |[Rr]eadiness probe",
+)
+"""What complains on many a sound machine, and has no part in the chain."""
 _STAGES: Mapping[str, str] = {
     "ssh": "ssh",
     "packages": "apt",
@@ -45,12 +53,16 @@ _STAGES: Mapping[str, str] = {
 
 def reports_failure(line: str) -> bool:
     """Whether a program says here that it failed, not that it goes on all the same."""
-    return not goes_on(line) or bool(_PREFIX.search(line) and not _LOW.search(line))
+    return not goes_on(line) or bool(_PREFIX.search(line) and not _no_matter(line))
 
 
 def goes_on(line: str) -> bool:
     """Whether a program says here anything but that it failed."""
-    return bool(_LOW.search(line)) or not (_FAILS.search(line) or _KLOG.search(line))
+    return _no_matter(line) or not (_FAILS.search(line) or _KLOG.search(line))
+
+
+def _no_matter(line: str) -> bool:
+    return bool(_LOW.search(line) or _OTHERS.search(line))
 
 
 def stage_of(line: str) -> str:
