@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from gpu_wizard.facts.identity import Identity, resolve
@@ -98,6 +98,15 @@ async def survey(
     return {event.stage: event.assessment for event in events}
 
 
+@dataclass
+class _Batch:
+    """What one host is asked at once."""
+
+    host: HostReader | None
+    probes: list[AnyProbe] = field(default_factory=list)
+    questions: list[HostAsk] = field(default_factory=list)
+
+
 async def _ask_hosts(
     node: ReadNode, probes: Sequence[AnyProbe], spec: Spec, read: Read
 ) -> tuple[dict[str, Fact[Any]], list[AnyProbe]]:
@@ -105,46 +114,39 @@ async def _ask_hosts(
 
     With the probes that ask no host: their questions are the cluster's, or none as long as the node has no name.
     """
-    batches: dict[int, tuple[HostReader | None, list[AnyProbe], list[HostAsk]]] = {}
+    own, control = _Batch(node.host), _Batch(node.control_plane)
+    batches = {"node": own, "control_plane": own if control.host is own.host else control}
     facts: dict[str, Fact[Any]] = {}
     others: list[AnyProbe] = []
     for probe in probes:
         question = probe.question(spec)
         if isinstance(question, _HOST_ASKS):
-            host = node.host if question.on == "node" else node.control_plane
-            _, batch, questions = batches.setdefault(id(host), (host, [], []))
-            batch.append(probe)
-            questions.append(question)
+            batch = batches[question.on]
+            batch.probes.append(probe)
+            batch.questions.append(question)
             continue
         others.append(probe)
         if question is None:
             facts[probe.id] = read(probe, None)
     exchanges = [
-        _exchange(host, batch, questions, read, must_answer=host is node.host)
-        for host, batch, questions in batches.values()
+        _exchange(batch, read, must_answer=batch is own) for batch in (own, control) if batch.probes
     ]
     for answered in await asyncio.gather(*exchanges):
         facts |= answered
     return facts, others
 
 
-async def _exchange(
-    host: HostReader | None,
-    probes: Sequence[AnyProbe],
-    questions: Sequence[HostAsk],
-    read: Read,
-    *,
-    must_answer: bool,
-) -> dict[str, Fact[Any]]:
-    if host is None:
-        return {probe.id: Unknown("no-control-plane") for probe in probes}
+async def _exchange(batch: _Batch, read: Read, *, must_answer: bool) -> dict[str, Fact[Any]]:
+    if batch.host is None:
+        return {probe.id: Unknown("no-control-plane") for probe in batch.probes}
     try:
-        answers = await host.ask(questions)
+        answers = await batch.host.ask(batch.questions)
     except WizardError as error:
         if must_answer and isinstance(error, UnreachableError):
             raise
-        return dict.fromkeys((probe.id for probe in probes), as_unknown(error))
-    return {probe.id: read(probe, answer) for probe, answer in zip(probes, answers, strict=True)}
+        return dict.fromkeys((probe.id for probe in batch.probes), as_unknown(error))
+    told = zip(batch.probes, answers, strict=True)
+    return {probe.id: read(probe, answer) for probe, answer in told}
 
 
 async def _ask_cluster(

@@ -112,7 +112,7 @@ def files_found(output: bytes, asked: Files) -> FilesFound | Unknown:
 def _not_readable(record: re.Match[str] | None) -> Unknown:
     if record is None:
         return _GARBLED
-    path = _name(record["path"], record["path64"]).encode()
+    path = (record["path"] or _name(record["path64"] or "")).encode()
     return Unknown("not-readable", " ".join(clean_lines(path, Secrets())))
 
 
@@ -120,21 +120,21 @@ def _file(record: re.Match[str], asked: Files) -> FileFound:
     """Raises: ValueError: broken base64."""
     mode, owner, size, mtime, kind, path, path64, target, target64, _, content = record.groups()
     return FileFound(
-        path=_name(path, path64),
+        path=path if path64 is None else _name(path64),
         kind=_KINDS.get(kind, "other"),
         mode=int(mode, 8),
         owner=owner,
         size=int(size),
         mtime=int(mtime) if asked.times else 0,
-        target=_name(target, target64),
+        target=target if target64 is None else _name(target64),
         content=None if content is None else _bytes(content),
         truncated=content is not None and int(size) > asked.max_bytes,
     )
 
 
-def _name(plain: str | None, encoded: str) -> str:
-    return plain if plain is not None else _bytes(encoded).decode(errors="replace")
+def _name(encoded: str) -> str:
+    return _bytes(encoded).decode(errors="replace") if encoded else ""
 
 
 def _bytes(encoded: str) -> bytes:
-    return binascii.a2b_base64(encoded.replace("\n", ""), strict_mode=True) if encoded else b""
+    return binascii.a2b_base64(encoded.replace("\n", ""), strict_mode=True)
