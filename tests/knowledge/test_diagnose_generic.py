@@ -124,6 +124,16 @@ def test_a_cause_claims_no_more_than_its_line() -> None:
             "or",
         ),
         (
+            "eks-role-denied",
+            "An error occurred (ResourceNotFoundException) when calling the DescribeCluster operation",
+            "no such cluster",
+        ),
+        (
+            "dns-reply-source",
+            ";; reply from unexpected source: 192.168.1.2#53, expected 192.168.1.1#53",
+            "outside it a NAT",
+        ),
+        (
             "verify-cuda-driver-insufficient",
             "The NVIDIA driver on your system is too old (found version 11040).",
             "The driver is there",
