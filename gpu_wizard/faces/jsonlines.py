@@ -94,6 +94,8 @@ def as_json(value: Any) -> Any:
             return _error(value)
         case Mapping():
             return {str(key): as_json(item) for key, item in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return {name: as_json(item) for name, item in value._asdict().items()}
         case list() | tuple() | set() | frozenset():
             return [as_json(item) for item in value]
         case _ if dataclasses.is_dataclass(value):

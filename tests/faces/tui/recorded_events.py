@@ -40,7 +40,7 @@ def encode(value: Any) -> Any:
             return {"$": "datetime", "iso": value.isoformat()}
         case Mapping():
             return {"$": "dict", "items": [[encode(k), encode(v)] for k, v in value.items()]}
-        case tuple():
+        case tuple() if type(value) is tuple:
             return [encode(item) for item in value]
         case list() | set() | frozenset():
             return {
@@ -53,7 +53,9 @@ def encode(value: Any) -> Any:
 
 def _encode_object(value: Any) -> dict[str, Any]:
     kind = type(value)
-    if dataclasses.is_dataclass(value):
+    if isinstance(value, tuple):
+        names = list(kind.__annotations__)
+    elif dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
     else:
         names = list(vars(value))
@@ -86,6 +88,8 @@ def _decode_object(name: str, fields: dict[str, Any]) -> Any:
     if not module.startswith("gpu_wizard."):
         raise ValueError(f"not a type of ours: {name}")
     kind = getattr(importlib.import_module(module), qualname)
+    if issubclass(kind, tuple):
+        return kind(**fields)
     made = kind.__new__(kind)
     for key, item in fields.items():
         object.__setattr__(made, key, item)
