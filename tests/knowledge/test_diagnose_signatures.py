@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,21 @@ def test_each_signature_has_a_positive() -> None:
     tried = {row[0] for row in FRAGMENTS} | {row[0] for row in POSITIVES}
     assert tried == {signature.id for signature in SIGNATURES}
     assert len(SIGNATURES) >= 250
+
+
+def test_no_wording_is_written_twice() -> None:
+    told = [(each.id, words) for each in SIGNATURES for words in each.told.items()]
+    assert [(name, kind) for name, (kind, words) in told if len(words) != len(set(words))] == []
+
+
+def test_two_signatures_share_a_wording_only_where_one_waits_for_the_other() -> None:
+    tellers: dict[str, list[Signature]] = {}
+    for each in SIGNATURES:
+        for wording in () if each.bare else each.told.get("patterns", ()):
+            tellers.setdefault(wording, []).append(each)
+    pairs = [pair for told in tellers.values() for pair in combinations(told, 2)]
+    alike = [(a.id, b.id) for a, b in pairs if a.id not in b.yields_to and b.id not in a.yields_to]
+    assert alike == []
 
 
 @pytest.mark.parametrize("text", HARMLESS)

@@ -67,6 +67,7 @@ def _no_matter(line: str) -> bool:
 
 def stage_of(line: str) -> str:
     """The stage whose programs a line names, "" where it names none."""
+    # Most logs have no bare error, and its expressions take longer to compile than such a log to read.
     from gpu_wizard.knowledge.diagnosis.layers import LayerGuess
 
     guess = LayerGuess()

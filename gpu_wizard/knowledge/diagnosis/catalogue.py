@@ -207,15 +207,18 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
 def _each_named(signatures: Iterable[Signature]) -> tuple[Signature, ...]:
     """Whole stages in `yields_to` as the ids of their causes."""
     known = tuple(signatures)
-    causes = [each for each in known if each.severity == "blocker" and not each.symptom]
+    causes: dict[str, list[str]] = {}
+    for each in known:
+        if each.severity == "blocker" and not each.symptom:
+            causes.setdefault(f"stage:{each.stage}", []).append(each.id)
 
     def named(signature: Signature) -> Signature:
-        stages = {name for name in signature.yields_to if name.startswith("stage:")}
+        stages = [name for name in signature.yields_to if name in causes]
         if not stages:
             return signature
-        more = (each.id for each in causes if f"stage:{each.stage}" in stages)
-        names = (*(name for name in signature.yields_to if name not in stages), *more)
-        return replace(signature, yields_to=tuple(n for n in names if n != signature.id))
+        names = [name for name in signature.yields_to if name not in causes]
+        more = [name for stage in stages for name in causes[stage] if name != signature.id]
+        return replace(signature, yields_to=(*names, *more))
 
     return tuple(named(each) for each in known)
 
